@@ -1,0 +1,39 @@
+'use strict'
+
+// From what a caller passes to a descriptor number. The only place that looks at a socket's handle.
+
+const net = require('node:net')
+const { invalidArgType, noDescriptor } = require('./errors')
+const { validateDescriptorNumber } = require('./validate')
+
+const EXPECTED = 'of type number or an instance of net.Socket, fs.ReadStream, fs.WriteStream, or FileHandle'
+
+/** @returns {number} */
+function descriptorOf (owner, name) {
+  if (typeof owner === 'number') return validateDescriptorNumber(owner, name)
+  if (owner instanceof net.Socket) return descriptorOfSocket(owner, name)
+  if (typeof owner !== 'object' || owner === null || !('fd' in owner)) throw invalidArgType(name, EXPECTED, owner)
+  const { fd } = owner
+  if (isDescriptor(fd)) return fd
+  throw noDescriptor(name, owner.pending && !owner.destroyed ? 'the stream is not open yet' : 'it is closed')
+}
+
+/** @returns {number} */
+function descriptorOfSocket (socket, name) {
+  if (socket.connecting) throw noDescriptor(name, 'the socket is still connecting')
+  if (socket.encrypted) throw noDescriptor(name, 'a TLS socket, whose bytes must be encrypted')
+  const fd = socket.destroyed ? undefined : socket._handle?.fd
+  if (isDescriptor(fd)) return fd
+  throw noDescriptor(name, socket._handle ? 'the socket has none of its own' : 'the socket is closed')
+}
+
+/** Whether an open socket may keep the process alive: not after `unref()`. */
+function isReferenced (socket) {
+  return socket._handle?.hasRef() === true
+}
+
+function isDescriptor (fd) {
+  return Number.isInteger(fd) && fd >= 0
+}
+
+module.exports = { descriptorOf, descriptorOfSocket, isReferenced }

@@ -1,0 +1,91 @@
+'use strict'
+
+// Every error of the package is made here, in the shape and grammar of Node's own.
+
+const { constants } = require('node:os')
+const { getSystemErrorMap, inspect } = require('node:util')
+
+const EAGAIN = -constants.errno.EAGAIN
+
+let systemErrors
+
+/**
+ * A failed system call.
+ * @param {number} errno negative
+ * @param {string} syscall
+ * @param {Function} [caller] the stack starts at who called this function
+ */
+function systemError (errno, syscall, caller = systemError) {
+  systemErrors ??= getSystemErrorMap() // a copy of the whole map at each call
+  const unknown = `Unknown system error ${errno}`
+  const [code, description] = systemErrors.get(errno) ?? [unknown, unknown]
+
+  // One capture of the stack, the caller's: it is most of what an error costs.
+  const { stackTraceLimit } = Error
+  Reflect.set(Error, 'stackTraceLimit', 0)
+  const error = new Error(`${code}: ${description}, ${syscall}`)
+  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  Error.captureStackTrace(error, caller)
+
+  error.errno = errno
+  error.code = code
+  error.syscall = syscall
+  return error
+}
+
+/**
+ * An error whose stack shows its code, as Node's do: `TypeError [ERR_...]: ...`. The stack starts at
+ * who called the function of this file.
+ */
+function withCode (Base, code, message, maker, options) {
+  const error = new Base(message, options)
+  error.name = `${error.name} [${code}]`
+  Error.captureStackTrace(error, maker)
+  void error.stack // is formatted when first read: now, with the code in it
+  delete error.name
+  error.code = code
+  return error
+}
+
+/** @param {string} expected such as `type number` or `an instance of net.Socket` */
+function invalidArgType (name, expected, value) {
+  return withCode(TypeError, 'ERR_INVALID_ARG_TYPE',
+    `The "${name}" argument must be ${expected}. Received ${described(value)}`, invalidArgType)
+}
+
+/** @param {string} expected such as `an integer` or `>= 0 && <= 10` */
+function outOfRange (name, expected, value) {
+  return withCode(RangeError, 'ERR_OUT_OF_RANGE',
+    `The value of "${name}" is out of range. It must be ${expected}. Received ${separated(value)}`, outOfRange)
+}
+
+function noDescriptor (name, why) {
+  return withCode(Error, 'ERR_SENDFILE_NO_DESCRIPTOR',
+    `The "${name}" argument has no descriptor to use: ${why}`, noDescriptor)
+}
+
+function unavailable (message, cause) {
+  return withCode(Error, 'ERR_SENDFILE_UNAVAILABLE', message, unavailable, { cause })
+}
+
+function described (value) {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'function') return `function ${value.name}`
+  if (typeof value === 'object') {
+    const name = value.constructor?.name
+    return name ? `an instance of ${name}` : inspect(value, { depth: -1 })
+  }
+  let text = inspect(value, { colors: false })
+  if (text.length > 28) text = `${text.slice(0, 25)}...`
+  return `type ${typeof value} (${text})`
+}
+
+/** 12345678901 as 12_345_678_901, as Node prints what is out of range. */
+function separated (value) {
+  const text = typeof value === 'bigint' ? `${value}n` : String(value)
+  return Number.isInteger(value) || typeof value === 'bigint'
+    ? text.replace(/\B(?=(\d{3})+n?$)/g, '_')
+    : text
+}
+
+module.exports = { EAGAIN, systemError, invalidArgType, outOfRange, noDescriptor, unavailable }

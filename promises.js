@@ -1,0 +1,5 @@
+'use strict'
+
+const { sendfileAsync } = require('./lib/sendfile')
+
+module.exports = { sendfile: sendfileAsync }

@@ -1,0 +1,276 @@
+//! Native readiness: one thread with one epoll set (epoll(7)), shared by all environments.
+//!
+//! A watch is one-shot. It owns a duplicate of the socket's descriptor, so that the number may be
+//! closed and reused without its events reaching somebody else, and it is deregistered before that
+//! duplicate is closed: epoll follows the open file, not the number.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token};
+
+use crate::completion::Mailbox;
+use crate::sys;
+
+/// Readiness events taken from the kernel at once.
+const EVENTS: usize = 256;
+const STACK_BYTES: usize = 128 * 1024;
+
+/// The process's reactor; started by the first watch, and again should its thread have ended.
+static SHARED: Mutex<Option<Arc<Reactor>>> = Mutex::new(None);
+
+struct Watch {
+    fd: OwnedFd,
+    id: f64,
+    mailbox: Mailbox,
+}
+
+/// Waits for descriptors to become writable.
+pub struct Reactor {
+    registry: Registry,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    watches: HashMap<Token, Watch>,
+    /// Never reused, so that a late event cannot be taken for another watch's.
+    next: usize,
+    /// Set when the thread has ended: no event will come.
+    ended: bool,
+}
+
+impl Reactor {
+    /// The reactor of this process.
+    ///
+    /// # Errors
+    /// The errno of creating the epoll set or its thread.
+    pub fn shared() -> sys::Result<Arc<Self>> {
+        let mut shared = lock(&SHARED);
+        if let Some(reactor) = shared.as_ref().filter(|reactor| !lock(&reactor.state).ended) {
+            return Ok(Arc::clone(reactor));
+        }
+        let reactor = Self::start()?;
+        *shared = Some(Arc::clone(&reactor));
+        Ok(reactor)
+    }
+
+    /// The reactor of this process, if anything was ever watched.
+    pub fn started() -> Option<Arc<Self>> {
+        lock(&SHARED).clone()
+    }
+
+    fn start() -> sys::Result<Arc<Self>> {
+        let poll = Poll::new()?;
+        let reactor = Arc::new(Self {
+            registry: poll.registry().try_clone()?,
+            state: Mutex::default(),
+        });
+        let running = Arc::clone(&reactor);
+        thread::Builder::new()
+            .name("sendfile-epoll".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                sys::block_signals();
+                running.run(poll);
+            })?;
+        Ok(reactor)
+    }
+
+    /// Delivers `id` to `mailbox` once, when `fd` is writable, or has failed or been hung up, so
+    /// that the next write says what is the matter. The returned token cancels it.
+    ///
+    /// # Errors
+    /// The errno of `epoll_ctl(2)`: `EPERM` when the file cannot be waited for, `ENOSPC`, `ENOMEM`.
+    pub fn watch(&self, fd: OwnedFd, id: f64, mailbox: Mailbox) -> sys::Result<Token> {
+        let mut state = lock(&self.state);
+        let token = Token(state.next);
+        // Registered under the lock, which the reactor's thread takes before it looks for the watch.
+        self.registry
+            .register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::WRITABLE)?;
+        state.next += 1;
+        state.watches.insert(token, Watch { fd, id, mailbox });
+        Ok(token)
+    }
+
+    /// Forgets a watch and closes its descriptor. One that was delivered already is no error.
+    pub fn cancel(&self, token: Token) {
+        let watch = lock(&self.state).watches.remove(&token);
+        self.close(watch);
+    }
+
+    /// Forgets all watches whose environment has gone.
+    pub fn cancel_closed(&self) {
+        let gone: Vec<_> = lock(&self.state)
+            .watches
+            .extract_if(|_, watch| watch.mailbox.is_closed())
+            .collect();
+        for (_, watch) in gone {
+            self.close(Some(watch));
+        }
+    }
+
+    /// Deregisters, then closes; hands back whom to tell.
+    fn close(&self, watch: Option<Watch>) -> Option<(f64, Mailbox)> {
+        let Watch { fd, id, mailbox } = watch?;
+        // Fails only if it is not registered, and then there is nothing to undo.
+        let _ = self.registry.deregister(&mut SourceFd(&fd.as_raw_fd()));
+        Some((id, mailbox))
+    }
+
+    fn run(&self, mut poll: Poll) {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            match poll.poll(&mut events, None) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return self.end(),
+            }
+            for event in &events {
+                let watch = lock(&self.state).watches.remove(&event.token());
+                self.fire(watch);
+            }
+        }
+    }
+
+    fn fire(&self, watch: Option<Watch>) {
+        if let Some((id, mailbox)) = self.close(watch) {
+            mailbox.deliver(id, 0.0);
+        }
+    }
+
+    /// Without its epoll set the reactor cannot wait. Everybody is told to try, and the next watch
+    /// starts a new one: a busy moment rather than silence.
+    fn end(&self) {
+        let mut state = lock(&self.state);
+        state.ended = true;
+        let left = std::mem::take(&mut state.watches);
+        drop(state);
+        for watch in left.into_values() {
+            self.fire(Some(watch));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code that holds one of these locks leaves its data half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::completion::fake::FakeMailbox;
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc::TryRecvError;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn full_stream() -> (UnixStream, UnixStream) {
+        let (mut out, peer) = UnixStream::pair().unwrap();
+        out.set_nonblocking(true).unwrap();
+        peer.set_nonblocking(true).unwrap();
+        while out.write(&[0; 4096]).is_ok() {}
+        (out, peer)
+    }
+
+    fn empty(peer: &mut UnixStream) {
+        while peer.read(&mut [0; 65536]).is_ok_and(|n| n > 0) {}
+    }
+
+    fn copy(stream: &UnixStream) -> OwnedFd {
+        stream.try_clone().unwrap().into()
+    }
+
+    #[test]
+    fn fires_once_when_the_peer_has_made_room() {
+        let reactor = Reactor::start().unwrap();
+        let (mailbox, answers) = FakeMailbox::new();
+        let (mut out, mut peer) = full_stream();
+        reactor.watch(copy(&out), 7.0, mailbox.shared()).unwrap();
+        assert_eq!(answers.try_recv(), Err(TryRecvError::Empty));
+
+        empty(&mut peer);
+        assert_eq!(answers.recv_timeout(SOON), Ok((7.0, 0.0)));
+        while out.write(&[0; 4096]).is_ok() {}
+        empty(&mut peer);
+
+        // A second watch that does fire shows that the reactor has seen everything before it.
+        reactor.watch(copy(&out), 8.0, mailbox.shared()).unwrap();
+        assert_eq!(answers.recv_timeout(SOON), Ok((8.0, 0.0)));
+        assert_eq!(answers.try_recv(), Err(TryRecvError::Empty));
+        assert!(lock(&reactor.state).watches.is_empty());
+    }
+
+    #[test]
+    fn fires_when_the_peer_has_gone() {
+        let reactor = Reactor::start().unwrap();
+        let (mailbox, answers) = FakeMailbox::new();
+        let (out, peer) = full_stream();
+        reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
+        drop(peer);
+        assert_eq!(answers.recv_timeout(SOON), Ok((1.0, 0.0)));
+    }
+
+    #[test]
+    fn a_cancelled_watch_closes_its_descriptor_and_stays_silent() {
+        let reactor = Reactor::start().unwrap();
+        let (mailbox, answers) = FakeMailbox::new();
+        let (out, mut peer) = full_stream();
+        let token = reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
+        drop(out);
+        reactor.cancel(token);
+        reactor.cancel(token);
+
+        empty(&mut peer);
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0, "the peer sees the end at once");
+        assert_eq!(answers.try_recv(), Err(TryRecvError::Empty));
+    }
+
+    #[test]
+    fn an_environment_that_has_gone_takes_its_watches_with_it() {
+        let reactor = Reactor::start().unwrap();
+        let (mailbox, _answers) = FakeMailbox::new();
+        let (other, others_answers) = FakeMailbox::new();
+        let (out, mut peer) = full_stream();
+        reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
+        reactor.watch(copy(&out), 2.0, other.shared()).unwrap();
+        mailbox.close();
+        reactor.cancel_closed();
+        assert_eq!(lock(&reactor.state).watches.len(), 1);
+        empty(&mut peer);
+        assert_eq!(others_answers.recv_timeout(SOON), Ok((2.0, 0.0)));
+    }
+
+    #[test]
+    fn what_cannot_be_waited_for_is_refused() {
+        let reactor = Reactor::start().unwrap();
+        let (mailbox, _answers) = FakeMailbox::new();
+        let file = File::open("/proc/self/exe").unwrap();
+        assert_eq!(
+            reactor.watch(file.into(), 1.0, mailbox.shared()),
+            Err(sys::Errno(libc::EPERM))
+        );
+        assert!(lock(&reactor.state).watches.is_empty());
+    }
+
+    #[test]
+    fn an_ended_reactor_leaves_nobody_waiting() {
+        let reactor = Reactor::start().unwrap();
+        let (mailbox, answers) = FakeMailbox::new();
+        let (out, peer) = full_stream();
+        out.shutdown(Shutdown::Read).unwrap();
+        reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
+        reactor.end();
+        assert_eq!(answers.recv_timeout(SOON), Ok((1.0, 0.0)));
+        drop(peer);
+    }
+}

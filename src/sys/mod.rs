@@ -1,0 +1,36 @@
+//! System calls and Node-API calls without a safe wrapper elsewhere: one thin function each.
+//!
+//! # Safety
+//! This is the only module that may contain `unsafe`. Descriptor numbers that come from JavaScript
+//! are the caller's business: the kernel checks that a number is open, and answers `EBADF` if not.
+#![allow(
+    unsafe_code,
+    reason = "the one module where the addon meets C; every block states why it is sound"
+)]
+
+mod linux;
+mod node;
+
+pub use linux::{block_signals, duplicate, sendfile};
+pub use node::{hold_loop, release_loop};
+
+/// A positive `errno`, as the kernel gave it (errno(3)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl Errno {
+    /// The errno that the last system call of this thread left behind.
+    fn last() -> Self {
+        Self::from(std::io::Error::last_os_error())
+    }
+}
+
+impl From<std::io::Error> for Errno {
+    /// An error that carries no OS number is reported as `EIO`.
+    fn from(error: std::io::Error) -> Self {
+        Errno(error.raw_os_error().unwrap_or(libc::EIO))
+    }
+}
+
+/// What a system call answers.
+pub type Result<T> = std::result::Result<T, Errno>;

@@ -1,0 +1,61 @@
+//! What the tests need of the system and Node does not offer: pairs of descriptors, socket options.
+
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
+
+use napi::Result;
+use napi_derive::napi;
+use rustix::fs::{fcntl_getfl, fcntl_setfl, OFlags};
+use rustix::io::Errno;
+use rustix::net::{socketpair, sockopt, AddressFamily, SocketFlags, SocketType};
+use rustix::pipe::{pipe_with, PipeFlags};
+
+/// Both ends of a connected, blocking unix socket.
+#[napi(js_name = "socketpair")]
+pub fn unix_socketpair() -> Result<Vec<i32>> {
+    pair(socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    ))
+}
+
+/// The read end and the write end of a blocking pipe.
+#[napi(js_name = "pipe")]
+pub fn blocking_pipe() -> Result<Vec<i32>> {
+    pair(pipe_with(PipeFlags::CLOEXEC))
+}
+
+/// `SO_SNDBUF`, in bytes.
+#[napi]
+pub fn set_send_buffer(fd: i32, bytes: u32) -> Result<()> {
+    sockopt::set_socket_send_buffer_size(borrow(fd), bytes as usize).map_err(error)
+}
+
+/// `SO_RCVBUF`, in bytes.
+#[napi]
+pub fn set_receive_buffer(fd: i32, bytes: u32) -> Result<()> {
+    sockopt::set_socket_recv_buffer_size(borrow(fd), bytes as usize).map_err(error)
+}
+
+/// `O_NONBLOCK`, on or off.
+#[napi]
+pub fn set_nonblocking(fd: i32, on: bool) -> Result<()> {
+    let mut flags = fcntl_getfl(borrow(fd)).map_err(error)?;
+    flags.set(OFlags::NONBLOCK, on);
+    fcntl_setfl(borrow(fd), flags).map_err(error)
+}
+
+fn pair(ends: std::result::Result<(OwnedFd, OwnedFd), Errno>) -> Result<Vec<i32>> {
+    let (a, b) = ends.map_err(error)?;
+    Ok(vec![a.into_raw_fd(), b.into_raw_fd()])
+}
+
+fn borrow(fd: i32) -> BorrowedFd<'static> {
+    // SAFETY: the test that passes the number keeps it open for the call, which ends before it goes on.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+fn error(errno: Errno) -> napi::Error {
+    napi::Error::from_reason(errno.to_string())
+}

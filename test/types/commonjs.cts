@@ -1,0 +1,33 @@
+// What a CommonJS program in TypeScript sees of the package. Checked by `npm run lint`, never run.
+
+import fs = require('node:fs')
+import net = require('node:net')
+import util = require('node:util')
+import sendfileNative = require('sendfile-native')
+
+declare const socket: net.Socket
+declare const handle: fs.promises.FileHandle
+const { EAGAIN, promises, sendfile, trySendfile, watchWritable } = sendfileNative
+
+const bytes: number = sendfile(socket, handle, 0, 1)
+const tried: number = trySendfile(fs.createWriteStream('a'), fs.createReadStream('b'), 0n, 1)
+const nothing: void = sendfile(1, 2, null, 3, (err, bytes) => {
+  const code: string | undefined = err?.code
+  const errno: number | undefined = err?.errno
+  const syscall: string | undefined = err?.syscall
+  const sum: number = bytes + EAGAIN
+})
+const promised: Promise<number> = promises.sendfile(1, 2, 3, 4)
+const promisified: Promise<number> = util.promisify(sendfile)(1, 2, 3n, 4)
+const watched: void = watchWritable(socket)
+
+// @ts-expect-error a text is no descriptor
+sendfile('1', 2, 3, 4)
+// @ts-expect-error the length is needed
+sendfile(1, 2, 3)
+// @ts-expect-error a length is a number
+trySendfile(1, 2, 3, 4n)
+// @ts-expect-error null, not undefined, is the descriptor's own position
+trySendfile(1, 2, undefined, 4)
+// @ts-expect-error only a socket can be watched
+watchWritable(1)
