@@ -12,6 +12,8 @@ module.exports = [
   {
     rules: {
       strict: ['error', 'global'],
+      'n/no-unsupported-features/node-builtins': ['error', { ignores: ['diagnostics_channel'] }],
+      '@stylistic/operator-linebreak': ['error', 'after', { overrides: { '?': 'before', ':': 'before' } }],
       'no-var': 'error',
       'prefer-const': 'error',
       eqeqeq: ['error', 'always'],
@@ -25,7 +27,7 @@ module.exports = [
   {
     files: ['test/**'],
     rules: {
-      'n/no-unsupported-features/node-builtins': ['error', { ignores: ['fs.cpSync', 'test'] }]
+      'n/no-unsupported-features/node-builtins': ['error', { ignores: ['diagnostics_channel', 'fs.cpSync', 'test'] }]
     }
   }
 ]

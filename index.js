@@ -3,12 +3,16 @@
 const { EAGAIN } = require('./lib/errors')
 const promises = require('./promises')
 const { sendfile, trySendfile } = require('./lib/sendfile')
+const { stats } = require('./lib/stats')
+const { transferFile } = require('./lib/transfer-file')
 const { watchWritable } = require('./lib/watch-writable')
 
 module.exports = {
   EAGAIN,
   promises,
   sendfile,
+  stats,
+  transferFile,
   trySendfile,
   watchWritable
 }

@@ -110,8 +110,8 @@ async function main () {
   close()
 
   const ns = (value) => Math.round(value).toLocaleString('en')
-  console.log(`Node ${process.version}, Linux ${os.release()}, ${os.cpus()[0].model.trim()}, ${os.cpus().length} cores; `
-    + `${new Date().toISOString().slice(0, 10)}; median (min to max) of ${ROUNDS} rounds`)
+  console.log(`Node ${process.version}, Linux ${os.release()}, ${os.cpus()[0].model.trim()}, ${os.cpus().length} cores; ` +
+    `${new Date().toISOString().slice(0, 10)}; median (min to max) of ${ROUNDS} rounds`)
   console.log()
   console.log('| call | ns | over the bare call |')
   console.log('| --- | ---: | ---: |')

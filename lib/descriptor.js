@@ -32,8 +32,14 @@ function isReferenced (socket) {
   return socket._handle?.hasRef() === true
 }
 
+/** Whether the bytes of an open socket go to a descriptor as they are: TCP, a unix socket or a pipe. */
+function hasOwnDescriptor (socket) {
+  const kind = socket._handle?.constructor.name
+  return (kind === 'TCP' || kind === 'Pipe') && isDescriptor(socket._handle.fd)
+}
+
 function isDescriptor (fd) {
   return Number.isInteger(fd) && fd >= 0
 }
 
-module.exports = { descriptorOf, descriptorOfSocket, isReferenced }
+module.exports = { descriptorOf, descriptorOfSocket, hasOwnDescriptor, isReferenced }

@@ -5,7 +5,7 @@
 
 const { AsyncResource } = require('node:async_hooks')
 const { addon } = require('./binding')
-const { systemError } = require('./errors')
+const { systemError, truncated } = require('./errors')
 
 // Made when the package loads, outside any request: what creates it is kept alive by it.
 const environment = addon && new addon.Environment(deliver)
@@ -24,6 +24,7 @@ class Request {
     this.resource = resource
     this.answer = answer
     this.holdsLoop = false
+    this.onEnd = undefined
   }
 
   begin () {
@@ -33,6 +34,7 @@ class Request {
   end () {
     pending.delete(this.id)
     this.holdLoop(false)
+    this.onEnd?.()
   }
 
   /** Whether the process waits for it. */
@@ -46,7 +48,10 @@ class Request {
 
 function deliver (id, result) {
   const request = pending.get(id)
-  if (request === undefined) return // cancelled while its answer was on the way
+  if (request === undefined) { // cancelled while its answer was on the way
+    environment.takeFile(id)?.close()
+    return
+  }
   request.end()
   request.resource.runInAsyncScope(request.answer, undefined, result)
 }
@@ -63,6 +68,101 @@ function submitSendfile (out, input, offset, len, answer) {
   }
   request.begin()
   request.holdLoop(true)
+}
+
+/**
+ * Opens a regular file: a path, as bytes, or a descriptor, which is duplicated at once. `answer` gets the
+ * addon's File, or a negative errno and the call that failed, later, in the context of `resource`.
+ */
+function submitOpen (source, resource, answer) {
+  const request = new Request(resource, (result) => {
+    if (result < 0) answer(null, result, 'open')
+    else answer(environment.takeFile(request.id))
+  })
+  const refused = typeof source === 'number'
+    ? environment.adopt(request.id, source)
+    : environment.open(request.id, source)
+  if (refused) {
+    process.nextTick(() => resource.runInAsyncScope(answer, undefined, null, refused.errno, refused.syscall))
+    return
+  }
+  request.begin()
+  request.holdLoop(true)
+}
+
+/** Whether a file is another than when it was opened: `answer(changed)`, now or later. */
+function submitRecheck (file, resource, answer) {
+  const request = new Request(resource, (result) => answer(result !== 0))
+  const changed = environment.hasChanged(request.id, file)
+  if (changed !== null) {
+    answer(changed)
+    return
+  }
+  request.begin()
+  request.holdLoop(true)
+}
+
+const TAIL = 1
+
+/** A gather list that the engine sends. */
+class Sending extends Request {
+  constructor (fd, resource, done) {
+    super(resource, (result) => this.answered(result))
+    this.fd = fd
+    this.done = done
+    this.outgoing = null
+  }
+
+  /** @returns {number} bytes in the kernel */
+  get sent () {
+    return this.outgoing === null ? 0 : this.outgoing.sent
+  }
+
+  /**
+   * @param {Array<Uint8Array | { file: object, offset: number, len: number }>} parts
+   * @returns {boolean} whether it is under way; if not, `done` was called
+   */
+  submit (parts, holdsTail) {
+    return this.proceed(environment.transfer(this.id, this.fd, parts, holdsTail))
+  }
+
+  proceed (outgoing) {
+    if (typeof outgoing === 'number') {
+      this.done(null, outgoing)
+      return false
+    }
+    this.outgoing = outgoing
+    if (outgoing.failure !== 0) {
+      this.done(failureOf(outgoing.failure), outgoing.sent)
+      return false
+    }
+    this.begin()
+    return true
+  }
+
+  answered (result) {
+    if (result === TAIL) {
+      // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
+      if (this.proceed(environment.finish(this.id, this.fd, this.outgoing))) this.onPending?.()
+      return
+    }
+    this.done(result < 0 ? failureOf(result) : null, this.outgoing.sent)
+  }
+
+  cancel () {
+    this.end()
+    this.outgoing.cancel()
+  }
+}
+
+const FAILED_CALLS = ['sendfile', 'write', 'read', 'epoll_ctl']
+const FAILURE_KIND = 10_000
+
+/** @param {number} failure as the engine tells it: the errno, and which call it was */
+function failureOf (failure) {
+  const kind = Math.floor(-failure / FAILURE_KIND)
+  if (kind === FAILED_CALLS.length) return truncated()
+  return systemError(-(-failure % FAILURE_KIND), FAILED_CALLS[kind])
 }
 
 class WatchRequest extends Request {
@@ -86,4 +186,4 @@ function submitWatch (fd, resource, answer) {
   return request
 }
 
-module.exports = { submitSendfile, submitWatch }
+module.exports = { Sending, submitOpen, submitRecheck, submitSendfile, submitWatch }

@@ -68,6 +68,35 @@ function unavailable (message, cause) {
   return withCode(Error, 'ERR_SENDFILE_UNAVAILABLE', message, unavailable, { cause })
 }
 
+function truncated () {
+  return withCode(Error, 'ERR_SENDFILE_TRUNCATED', 'The file ended before the bytes that were promised', truncated)
+}
+
+/** A response that is being sent a file takes nothing else meanwhile. */
+function responseBusy (method) {
+  return withCode(Error, 'ERR_SENDFILE_RESPONSE_BUSY',
+    `A file is being sent to this response: ${method} has to wait until transferFile has settled`, responseBusy)
+}
+
+function invalidArgValue (name, why, value) {
+  return withCode(TypeError, 'ERR_INVALID_ARG_VALUE',
+    `The argument '${name}' ${why}. Received ${inspect(value)}`, invalidArgValue)
+}
+
+/** The destination was destroyed, or ended, before it had all bytes. */
+function destinationClosed () {
+  return withCode(Error, 'ERR_STREAM_PREMATURE_CLOSE', 'The destination was closed before it had the whole file',
+    destinationClosed)
+}
+
+/** As Node's own, for an operation that an AbortSignal ended. */
+function aborted (cause) {
+  const error = new Error('The operation was aborted', { cause })
+  error.name = 'AbortError'
+  error.code = 'ABORT_ERR'
+  return error
+}
+
 function described (value) {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'function') return `function ${value.name}`
@@ -88,4 +117,16 @@ function separated (value) {
     : text
 }
 
-module.exports = { EAGAIN, systemError, invalidArgType, outOfRange, noDescriptor, unavailable }
+module.exports = {
+  EAGAIN,
+  aborted,
+  destinationClosed,
+  invalidArgType,
+  invalidArgValue,
+  noDescriptor,
+  outOfRange,
+  responseBusy,
+  systemError,
+  truncated,
+  unavailable
+}

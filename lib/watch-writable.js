@@ -3,9 +3,10 @@
 const { AsyncResource } = require('node:async_hooks')
 const { Socket } = require('node:net')
 const { assertAvailable } = require('./binding')
-const { descriptorOfSocket, isReferenced } = require('./descriptor')
+const { descriptorOfSocket } = require('./descriptor')
 const { submitWatch } = require('./environment')
 const { invalidArgType } = require('./errors')
+const { holdWith } = require('./loop-hold')
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -30,20 +31,6 @@ class Watch {
     /** The kernel's part, while it is what we wait for. */
     this.request = null
     socket.once('close', () => this.stop())
-    this.follow('ref')
-    this.follow('unref')
-  }
-
-  /** A pending watch keeps the process alive when the socket may, as a pending write does. */
-  follow (method) {
-    const { socket } = this
-    const original = socket[method]
-    const value = (...args) => {
-      const result = original.apply(socket, args)
-      this.request?.holdLoop(isReferenced(socket))
-      return result
-    }
-    Object.defineProperty(socket, method, { value, writable: true, configurable: true })
   }
 
   start () {
@@ -64,7 +51,7 @@ class Watch {
       this.stop()
       throw err
     }
-    this.request.holdLoop(isReferenced(this.socket))
+    holdWith(this.socket, this.request)
   }
 
   /** An empty chunk behind the others: when it is written, so are they. */

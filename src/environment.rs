@@ -1,8 +1,13 @@
 //! One environment of Node (the main thread, or a worker): its mailbox, its threads, its end.
 
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mio::Token;
 use napi::bindgen_prelude::{FnArgs, Function};
@@ -10,9 +15,22 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};
 
 use crate::completion::Completions;
+use crate::disk::Disk;
+use crate::engine::{Progress, Submission};
+use crate::file::File;
 use crate::pool::{Job, Pool};
 use crate::reactor::Reactor;
+use crate::socket::Socket;
+use crate::stats::STATS;
 use crate::sys;
+use crate::transfer::{Failure, Step, Transfer};
+
+/// Bytes that one write may send on the JavaScript thread. What is more goes on without it.
+const INLINE_BYTES: u64 = 256 * 1024;
+
+/// Bytes that all writes together may send there, in so much time: the loop stays free when many
+/// transfers begin at once.
+const INLINE_WINDOW: (u64, Duration) = (1024 * 1024, Duration::from_millis(1));
 
 /// `deliver(id, result)`. Weak: it does not keep the event loop alive by itself.
 type Deliver = ThreadsafeFunction<(f64, f64), (), FnArgs<(f64, f64)>, Status, false, true>;
@@ -38,6 +56,10 @@ impl Completions for NodeMailbox {
 pub struct Environment {
     mailbox: Arc<NodeMailbox>,
     pool: Pool,
+    /// Files that were opened, until JavaScript fetches them.
+    opened: Arc<Mutex<HashMap<u64, Arc<File>>>>,
+    /// When the window began, and what was sent in it.
+    window: Cell<(Instant, u64)>,
 }
 
 impl Environment {
@@ -58,7 +80,13 @@ impl Environment {
             }
         })?;
         let pool = Pool::new(mailbox.clone());
-        Ok(Self { mailbox, pool })
+        let window = Cell::new((Instant::now(), 0));
+        Ok(Self {
+            mailbox,
+            pool,
+            opened: Arc::default(),
+            window,
+        })
     }
 
     /// Makes answers that are still to come keep the event loop alive, or no longer.
@@ -101,6 +129,163 @@ impl Environment {
             .watch(fd, id, self.mailbox.clone())
             .map_err(Refusal::of("epoll_ctl"))
     }
+
+    /// Opens a path on a disk's thread; 0, or a negative errno, is delivered to `id`.
+    pub fn open(&self, id: f64, path: CString) -> std::result::Result<(), Refusal> {
+        // Which device it is on is not known yet. Files of one folder are as a rule on the same.
+        let mut hasher = DefaultHasher::new();
+        let folder = path.as_bytes().rsplitn(2, |byte| *byte == b'/').nth(1);
+        folder.hash(&mut hasher);
+        self.on_disk(id, hasher.finish(), move || File::open(&path))
+    }
+
+    /// The same of a descriptor that stays the caller's: it is duplicated at once.
+    pub fn adopt(&self, id: f64, fd: RawFd) -> std::result::Result<(), Refusal> {
+        let fd = sys::duplicate(fd).map_err(Refusal::of("dup"))?;
+        self.on_disk(id, 0, move || File::of(fd))
+    }
+
+    fn on_disk(
+        &self,
+        id: f64,
+        device: u64,
+        open: impl FnOnce() -> sys::Result<File> + Send + 'static,
+    ) -> std::result::Result<(), Refusal> {
+        let mailbox = Arc::clone(&self.mailbox);
+        let opened = Arc::clone(&self.opened);
+        let work = move || {
+            if mailbox.is_closed() {
+                return;
+            }
+            let answer = match open() {
+                Ok(file) => {
+                    opened
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(id.to_bits(), Arc::new(file));
+                    0.0
+                }
+                Err(errno) => -f64::from(errno.0),
+            };
+            mailbox.deliver(id, answer);
+        };
+        Disk::shared()
+            .submit(device, Box::new(work))
+            .map_err(Refusal::of("pthread_create"))
+    }
+
+    /// The file that `open` or `adopt` delivered 0 for.
+    pub fn take_file(&self, id: f64) -> Option<Arc<File>> {
+        self.opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id.to_bits())
+    }
+
+    /// Whether the file is another than when it was opened: at once where that cannot wait, or else
+    /// delivered to `id`, as 0 or 1.
+    pub fn has_changed(&self, id: f64, file: &Arc<File>) -> Option<bool> {
+        // A file system that knows what is in memory is local, and its fstat(2) waits for nobody.
+        if !file.is_copied() {
+            return Some(file.has_changed().unwrap_or(true));
+        }
+        let mailbox = Arc::clone(&self.mailbox);
+        let file = Arc::clone(file);
+        let device = file.status().device;
+        let work = move || {
+            let changed = file.has_changed().unwrap_or(true);
+            drop(file);
+            mailbox.deliver(id, if changed { 1.0 } else { 0.0 });
+        };
+        // Without a thread to ask, it may have.
+        Disk::shared()
+            .submit(device, Box::new(work))
+            .is_err()
+            .then_some(true)
+    }
+
+    /// Sends a gather list: what can go at once on this thread, the rest by the engine.
+    /// `holds_tail`: the last bytes are left for this thread.
+    pub fn transfer(
+        &self,
+        id: f64,
+        socket: RawFd,
+        mut transfer: Transfer<File>,
+        holds_tail: bool,
+    ) -> Sending {
+        STATS.transfers.add(1);
+        let step = self.advance(socket, &mut transfer);
+        transfer.set_holds_tail(holds_tail);
+        self.go_on(id, socket, transfer, step, Arc::default())
+    }
+
+    /// Sends the tail that the engine handed back.
+    pub fn finish(&self, id: f64, socket: RawFd, progress: &Arc<Progress>) -> Sending {
+        let Some(mut transfer) = progress.take_tail() else {
+            return Sending::Done(progress.sent());
+        };
+        let step = transfer.finish(&mut Socket::inline(&socket));
+        self.go_on(id, socket, transfer, step, Arc::clone(progress))
+    }
+
+    fn go_on(
+        &self,
+        id: f64,
+        socket: RawFd,
+        transfer: Transfer<File>,
+        step: Step<File>,
+        progress: Arc<Progress>,
+    ) -> Sending {
+        progress.set_sent(transfer.sent());
+        match step {
+            Step::Done => return Sending::Done(transfer.sent()),
+            Step::Failed(failure) => return Sending::Failed(failure, progress),
+            _ => {}
+        }
+        let waited = Reactor::shared().and_then(|reactor| Ok((reactor, sys::duplicate(socket)?)));
+        let (reactor, socket) = match waited {
+            Ok(waited) => waited,
+            Err(errno) => return Sending::Failed(Failure::Wait(errno), progress),
+        };
+        let mailbox = self.mailbox.clone();
+        let submission = Submission {
+            socket,
+            transfer,
+            step,
+            progress: Arc::clone(&progress),
+            id,
+            mailbox,
+        };
+        let token = reactor.begin(submission);
+        Sending::Pending(token, progress)
+    }
+
+    fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
+        let (began, used) = self.window.get();
+        let now = Instant::now();
+        let (began, used) = if now - began < INLINE_WINDOW.1 {
+            (began, used)
+        } else {
+            (now, 0)
+        };
+        let budget = INLINE_BYTES.min(INLINE_WINDOW.0.saturating_sub(used));
+        if budget == 0 {
+            return Step::Yield;
+        }
+        let step = transfer.advance(&mut Socket::inline(&socket), budget);
+        self.window.set((began, used + transfer.sent()));
+        step
+    }
+}
+
+/// How a gather list fares.
+pub enum Sending {
+    /// All of it is in the kernel.
+    Done(u64),
+    /// It cannot go on.
+    Failed(Failure, Arc<Progress>),
+    /// The engine has it, under this token.
+    Pending(Token, Arc<Progress>),
 }
 
 /// Why the system would not even begin.

@@ -1,4 +1,5 @@
-//! Native readiness: one thread with one epoll set (epoll(7)), shared by all environments.
+//! Native readiness: a thread with an epoll set (epoll(7)), shared by all environments. It serves
+//! those who only wait, the watches, and runs the [`Engine`], whose transfers go on when they can.
 //!
 //! A watch is one-shot. It owns a duplicate of the socket's descriptor, so that the number may be
 //! closed and reused without its events reaching somebody else, and it is deregistered before that
@@ -9,11 +10,14 @@ use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::{unbounded, Receiver, Sender};
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::completion::Mailbox;
+use crate::engine::{Command, Engine, Submission};
 use crate::sys;
 
 /// Readiness events taken from the kernel at once.
@@ -29,10 +33,15 @@ struct Watch {
     mailbox: Mailbox,
 }
 
+/// The event that means: there are commands.
+const WAKE: Token = Token(usize::MAX);
+
 /// Waits for descriptors to become writable.
 pub struct Reactor {
     registry: Registry,
     state: Mutex<State>,
+    commands: Sender<Command>,
+    waker: Waker,
 }
 
 #[derive(Default)]
@@ -66,19 +75,46 @@ impl Reactor {
 
     fn start() -> sys::Result<Arc<Self>> {
         let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let (commands, received) = unbounded();
+        let registry = poll.registry().try_clone()?;
         let reactor = Arc::new(Self {
-            registry: poll.registry().try_clone()?,
+            registry,
             state: Mutex::default(),
+            commands,
+            waker,
         });
         let running = Arc::clone(&reactor);
+        let engines = poll.registry().try_clone()?;
         thread::Builder::new()
             .name("sendfile-epoll".into())
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 sys::block_signals();
-                running.run(poll);
+                let replies = Arc::clone(&running);
+                let engine = Engine::new(engines, Arc::new(move |command| replies.command(command)));
+                running.run(poll, engine, &received);
             })?;
         Ok(reactor)
+    }
+
+    /// Hands a transfer to the engine. The returned token cancels it.
+    pub fn begin(&self, submission: Submission) -> Token {
+        let mut state = lock(&self.state);
+        let token = Token(state.next);
+        state.next += 1;
+        drop(state);
+        self.command(Command::Begin(token, Box::new(submission)));
+        token
+    }
+
+    /// Sends the engine a command, from any thread.
+    pub fn command(&self, command: Command) {
+        // Fails only when the thread has ended, and its transfers with it.
+        if self.commands.send(command).is_ok() {
+            // An eventfd's counter cannot overflow with one addition a command.
+            let _ = self.waker.wake();
+        }
     }
 
     /// Delivers `id` to `mailbox` once, when `fd` is writable, or has failed or been hung up, so
@@ -103,8 +139,9 @@ impl Reactor {
         self.close(watch);
     }
 
-    /// Forgets all watches whose environment has gone.
+    /// Forgets everything whose environment has gone.
     pub fn cancel_closed(&self) {
+        self.command(Command::Sweep);
         let gone: Vec<_> = lock(&self.state)
             .watches
             .extract_if(|_, watch| watch.mailbox.is_closed())
@@ -122,18 +159,26 @@ impl Reactor {
         Some((id, mailbox))
     }
 
-    fn run(&self, mut poll: Poll) {
+    fn run(&self, mut poll: Poll, mut engine: Engine, commands: &Receiver<Command>) {
         let mut events = Events::with_capacity(EVENTS);
         loop {
-            match poll.poll(&mut events, None) {
+            let wait = engine.is_busy().then_some(Duration::ZERO);
+            match poll.poll(&mut events, wait) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return self.end(),
             }
             for event in &events {
+                if event.token() == WAKE || engine.ready(event.token()) {
+                    continue;
+                }
                 let watch = lock(&self.state).watches.remove(&event.token());
                 self.fire(watch);
             }
+            while let Ok(command) = commands.try_recv() {
+                engine.command(command);
+            }
+            engine.round();
         }
     }
 
@@ -170,7 +215,6 @@ mod tests {
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
     use std::sync::mpsc::TryRecvError;
-    use std::time::Duration;
 
     const SOON: Duration = Duration::from_secs(20);
 

@@ -60,8 +60,8 @@ for (const [name, failure] of Object.entries(forms)) {
       [Object.create(null), '[Object: null prototype] {}']
     ]
     for (const [value, described] of values) {
-      const message = (argument) => `The "${argument}" argument must be of type number or an instance of `
-        + `net.Socket, fs.ReadStream, fs.WriteStream, or FileHandle. Received ${described}`
+      const message = (argument) => `The "${argument}" argument must be of type number or an instance of ` +
+        `net.Socket, fs.ReadStream, fs.WriteStream, or FileHandle. Received ${described}`
       await check([value, 0, 0, 1], TypeError, 'ERR_INVALID_ARG_TYPE', message('outFd'))
       await check([1, value, 0, 1], TypeError, 'ERR_INVALID_ARG_TYPE', message('inFd'))
     }

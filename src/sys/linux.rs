@@ -1,5 +1,6 @@
 //! Linux system calls.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
@@ -17,8 +18,7 @@ pub fn sendfile(
     offset: Option<i64>,
     len: usize,
 ) -> Result<usize> {
-    let (output, input) = (output.as_raw_fd(), input.as_raw_fd());
-    loop {
+    retry(|| {
         let mut position: libc::off_t = offset.unwrap_or(0);
         let position = match offset {
             Some(_) => &raw mut position,
@@ -26,15 +26,8 @@ pub fn sendfile(
         };
         // SAFETY: `position` is null or points to a local that outlives the call; the descriptors
         // are numbers that the kernel checks.
-        let moved = unsafe { libc::sendfile(output, input, position, len) };
-        if let Ok(moved) = usize::try_from(moved) {
-            return Ok(moved);
-        }
-        let errno = Errno::last();
-        if errno.0 != libc::EINTR {
-            return Err(errno);
-        }
-    }
+        unsafe { libc::sendfile(output.as_raw_fd(), input.as_raw_fd(), position, len) }
+    })
 }
 
 /// A second descriptor, close-on-exec, for the file that `fd` is open on (`F_DUPFD_CLOEXEC`, fcntl(2)).
@@ -48,6 +41,200 @@ pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     }
     // SAFETY: the kernel just made `copy` for us; nobody else knows the number.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// One `send(2)` that neither waits nor raises `SIGPIPE`. `more` says that further bytes follow at
+/// once, so that the kernel need not send a small packet now (`MSG_MORE`).
+pub fn send(socket: &impl AsRawFd, bytes: &[u8], more: bool) -> Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+    retry(|| {
+        // SAFETY: the pointer and the length are those of `bytes`, which outlives the call.
+        unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) }
+    })
+}
+
+/// One `pread(2)`.
+pub fn read(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Result<usize> {
+    retry(|| {
+        // SAFETY: the pointer and the length are those of `buffer`, which outlives the call.
+        unsafe { libc::pread(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), offset) }
+    })
+}
+
+/// Reads what is in memory (`RWF_NOWAIT`, preadv2(2)). `EAGAIN`: nothing is; `EOPNOTSUPP`: the file
+/// system cannot tell.
+pub fn read_cached(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Result<usize> {
+    let target = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    retry(|| {
+        // SAFETY: one iovec, that describes `buffer`; both outlive the call.
+        unsafe { libc::preadv2(file.as_raw_fd(), &raw const target, 1, offset, libc::RWF_NOWAIT) }
+    })
+}
+
+/// How many pages of this part of the file are in the page cache (cachestat(2), Linux 6.5). `EPERM` for
+/// who neither owns the file nor may write it.
+pub fn cached_pages(file: &impl AsRawFd, offset: u64, len: u64) -> Result<u64> {
+    #[repr(C)]
+    struct Range {
+        offset: u64,
+        len: u64,
+    }
+    #[repr(C)]
+    #[derive(Default)]
+    struct Counts {
+        cached: u64,
+        dirty: u64,
+        writeback: u64,
+        evicted: u64,
+        recently_evicted: u64,
+    }
+    /// The number is the same on every architecture.
+    const CACHESTAT: libc::c_long = 451;
+    let range = Range { offset, len };
+    let mut counts = Counts::default();
+    retry(|| {
+        // SAFETY: both structures are laid out as the kernel's, and outlive the call.
+        (unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), &raw const range, &raw mut counts, 0) }) as isize
+    })?;
+    Ok(counts.cached)
+}
+
+/// Opens a file for reading. `O_NONBLOCK`: a FIFO without a writer is opened all the same, and can be
+/// refused, instead of waiting for the writer.
+pub fn open(path: &CStr) -> Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let fd = retry(|| {
+        // SAFETY: `path` ends in a NUL and outlives the call.
+        (unsafe { libc::open(path.as_ptr(), flags) }) as isize
+    })?;
+    // SAFETY: the kernel just made the descriptor for us; nobody else knows the number.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// What fstat(2) says of a file, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The device, which tells disks apart.
+    pub device: u64,
+    /// The inode.
+    pub inode: u64,
+    /// Type and permissions.
+    pub mode: u32,
+    /// Bytes.
+    pub size: u64,
+    /// The last modification, in nanoseconds since 1970.
+    pub modified: i128,
+    /// Whether it has a name: not when it was deleted, or another file was put in its place.
+    pub linked: bool,
+}
+
+/// fstat(2).
+pub fn status(file: &impl AsRawFd) -> Result<Status> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    retry(|| {
+        // SAFETY: `stat` is room for the answer, and outlives the call.
+        (unsafe { libc::fstat(file.as_raw_fd(), stat.as_mut_ptr()) }) as isize
+    })?;
+    // SAFETY: the call succeeded, and filled it.
+    let stat = unsafe { stat.assume_init() };
+    Ok(status_of(&stat))
+}
+
+fn status_of(stat: &libc::stat) -> Status {
+    Status {
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        mode: stat.st_mode,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+        linked: stat.st_nlink > 0,
+    }
+}
+
+/// Whether the file lies in memory by nature: tmpfs and ramfs (fstatfs(2)).
+pub fn lies_in_memory(file: &impl AsRawFd) -> bool {
+    const RAMFS_MAGIC: i64 = 0x8584_58f6;
+    let mut statfs = MaybeUninit::<libc::statfs>::uninit();
+    let answer = retry(|| {
+        // SAFETY: `statfs` is room for the answer, and outlives the call.
+        (unsafe { libc::fstatfs(file.as_raw_fd(), statfs.as_mut_ptr()) }) as isize
+    });
+    if answer.is_err() {
+        return false;
+    }
+    // SAFETY: the call succeeded, and filled it.
+    let magic = unsafe { statfs.assume_init() }.f_type;
+    magic == libc::TMPFS_MAGIC || magic == RAMFS_MAGIC
+}
+
+/// Ends both directions of a connection, whoever else has it open (shutdown(2)).
+pub fn shut_down(socket: &impl AsRawFd) -> Result<()> {
+    retry(|| {
+        // SAFETY: takes numbers only.
+        (unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) }) as isize
+    })
+    .map(drop)
+}
+
+/// Resets a TCP connection, whoever else has it open: without lingering, and disconnected.
+pub fn reset(socket: &impl AsRawFd) -> Result<()> {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    retry(|| {
+        // SAFETY: the option's value is a `linger`, of that size, and outlives the call.
+        (unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_LINGER,
+                (&raw const linger).cast(),
+                size_of_val(&linger) as libc::socklen_t,
+            )
+        }) as isize
+    })?;
+    let nobody = libc::sockaddr {
+        sa_family: libc::AF_UNSPEC as libc::sa_family_t,
+        sa_data: [0; 14],
+    };
+    retry(|| {
+        // SAFETY: the address is a `sockaddr`, of that size, and outlives the call.
+        (unsafe {
+            libc::connect(
+                socket.as_raw_fd(),
+                &raw const nobody,
+                size_of_val(&nobody) as libc::socklen_t,
+            )
+        }) as isize
+    })
+    .map(drop)
+}
+
+/// Bytes that the peer has not acknowledged yet (`SIOCOUTQ`, tcp(7), unix(7)).
+pub fn unacknowledged(socket: &impl AsRawFd) -> Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    retry(|| {
+        // SAFETY: `SIOCOUTQ`, which has the number of `TIOCOUTQ`, writes one int.
+        (unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) }) as isize
+    })?;
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Repeats a system call that a signal interrupted, and reads its answer.
+fn retry(mut call: impl FnMut() -> isize) -> Result<usize> {
+    loop {
+        if let Ok(answer) = usize::try_from(call()) {
+            return Ok(answer);
+        }
+        let errno = Errno::last();
+        if errno.0 != libc::EINTR {
+            return Err(errno);
+        }
+    }
 }
 
 /// Blocks every signal on the calling thread, so that they go to Node's own threads.

@@ -11,7 +11,10 @@
 mod linux;
 mod node;
 
-pub use linux::{block_signals, duplicate, sendfile};
+pub use linux::{
+    block_signals, cached_pages, duplicate, lies_in_memory, open, read, read_cached, reset, send, sendfile,
+    shut_down, status, unacknowledged, Status,
+};
 pub use node::{hold_loop, release_loop};
 
 /// A positive `errno`, as the kernel gave it (errno(3)).

@@ -1,0 +1,43 @@
+'use strict'
+
+// Copying: the same contract where zero copy is not possible.
+
+const fs = require('node:fs')
+const { count } = require('./stats')
+const { truncated } = require('./errors')
+
+/** What is read at a time, in bytes. */
+const PIECE = 256 * 1024
+
+/**
+ * Reads `length` bytes from `offset` and hands them to `write(buffer, written)` piece by piece, the
+ * next when the last was written.
+ * @param {import('./open-file').OpenFile} file stays open
+ * @param {(err: Error | null) => void} done
+ * @returns {{ sent: number, stop(): void }}
+ */
+function copy (file, offset, length, write, done) {
+  const state = { sent: 0, stopped: false, stop () { this.stopped = true } }
+  const next = () => {
+    if (state.stopped) return
+    if (state.sent === length) return done(null)
+    // A new one each time: who takes it may keep it.
+    const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, length - state.sent))
+    fs.read(file.fd, buffer, 0, buffer.length, offset + state.sent, (err, bytes) => {
+      if (state.stopped) return
+      if (err) return done(err)
+      if (bytes === 0) return done(truncated())
+      write(buffer.subarray(0, bytes), (err) => {
+        if (state.stopped) return
+        if (err) return done(err)
+        state.sent += bytes
+        count.copied(bytes)
+        next()
+      })
+    })
+  }
+  next()
+  return state
+}
+
+module.exports = { copy }

@@ -1,0 +1,37 @@
+'use strict'
+
+// Whether the engine may write to a destination, and if not, why.
+
+const net = require('node:net')
+const { addon } = require('./binding')
+const { hasOwnDescriptor } = require('./descriptor')
+
+/** The kill switch of the environment. */
+const disabled = process.env.SENDFILE_NATIVE === 'off'
+
+/** Methods that equipping put in place of net.Socket's. */
+const ours = new WeakSet()
+
+/** Why nothing can be sent natively in this process, or null. */
+function processReason () {
+  if (disabled) return 'disabled'
+  return addon ? null : 'unavailable'
+}
+
+/**
+ * @param {net.Socket} socket connected
+ * @returns {string | null} why its bytes have to be copied
+ */
+function socketReason (socket) {
+  const reason = processReason()
+  if (reason !== null) return reason
+  if (socket.encrypted) return 'tls'
+  const { write, _write, _writev } = net.Socket.prototype
+  const own = socket.write === write &&
+    (socket._write === _write || ours.has(socket._write)) &&
+    (socket._writev === _writev || ours.has(socket._writev))
+  if (!own) return 'wrapped'
+  return hasOwnDescriptor(socket) ? null : 'not-a-socket'
+}
+
+module.exports = { ours, processReason, socketReason }

@@ -1,0 +1,77 @@
+'use strict'
+
+// A region of a file as one chunk of a Writable's queue: order, back-pressure, end and destroy are the
+// queue's own. Only an equipped socket may take such a chunk: to everybody else it is an empty Buffer
+// that claims to be long.
+
+const { AsyncResource } = require('node:async_hooks')
+
+const kRegion = Symbol('sendfile-native.region')
+
+class Region {
+  /**
+   * @param {object} owner
+   * @param {(region: Region, opened: (err: Error | null) => void) => void} [owner.open] for a file that is opened
+   *   when its turn comes: sets `file`, `offset` and `length`
+   * @param {(err: Error | null) => void} owner.settled called once, however it ends
+   * @param {boolean} owner.fallback whether it may be copied
+   */
+  constructor (owner) {
+    this.owner = owner
+    this.resource = new AsyncResource('SENDFILEREGION')
+    /** @type {import('./open-file').OpenFile | null} */
+    this.file = null
+    this.offset = 0
+    this.length = 0
+    /** Whether the last bytes are left for the JavaScript thread. */
+    this.holdsTail = false
+    /** Why it has to be copied, whatever the socket: `zeroCopy: false`, the kill switch, no addon. */
+    this.copies = null
+    /** Why it was copied, if it was. */
+    this.copied = null
+    this.begun = false
+    this.isSettled = false
+    /** @type {() => number} */
+    this.progress = () => 0
+  }
+
+  /** @param {number} length what it counts for in the queue, in bytes */
+  asChunk (length) {
+    const chunk = Buffer.alloc(0)
+    Object.defineProperties(chunk, {
+      length: { value: length },
+      byteLength: { value: length },
+      [kRegion]: { value: this }
+    })
+    return chunk
+  }
+
+  get isOpen () {
+    return this.file !== null
+  }
+
+  open (opened) {
+    this.owner.open(this, opened)
+  }
+
+  /** @param {() => number} progress bytes of the region that have been sent */
+  begin (progress) {
+    this.begun = true
+    this.progress = progress
+  }
+
+  /** It is at its end. Only the first call counts. */
+  settle (err, bytesSent = this.progress()) {
+    if (this.isSettled) return
+    this.isSettled = true
+    this.progress = () => bytesSent
+    this.resource.runInAsyncScope(this.owner.settled, undefined, err)
+  }
+}
+
+/** @returns {Region | undefined} what a chunk stands for */
+function regionOf (chunk) {
+  return chunk[kRegion]
+}
+
+module.exports = { Region, regionOf }

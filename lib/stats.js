@@ -1,0 +1,31 @@
+'use strict'
+
+const { addon } = require('./binding')
+
+const own = { copiedBytes: 0, fallbacks: {} }
+
+/** What JavaScript adds to the counters of the engine. */
+const count = {
+  copied (bytes) { own.copiedBytes += bytes },
+  fallback (reason) { own.fallbacks[reason] = (own.fallbacks[reason] ?? 0) + 1 }
+}
+
+function stats () {
+  const native = addon?.counters()
+  return {
+    transfers: { total: native?.transfers ?? 0, active: native?.active ?? 0 },
+    bytes: {
+      sendfile: native?.sendfileBytes ?? 0,
+      send: native?.sendBytes ?? 0,
+      inline: native?.inlineBytes ?? 0,
+      reactor: native?.reactorBytes ?? 0,
+      copied: own.copiedBytes
+    },
+    wouldBlocks: native?.wouldBlocks ?? 0,
+    wakeUps: native?.wakeUps ?? 0,
+    fetches: native?.fetches ?? 0,
+    fallbacks: { ...own.fallbacks }
+  }
+}
+
+module.exports = { count, stats }

@@ -1,0 +1,236 @@
+'use strict'
+
+const { AsyncResource } = require('node:async_hooks')
+const diagnostics = require('node:diagnostics_channel')
+const net = require('node:net')
+const { copy } = require('./copy')
+const { isOutgoingMessage, sendOnMessage } = require('./http-message')
+const { equip } = require('./equipped-socket')
+const { processReason } = require('./eligibility')
+const { aborted, destinationClosed, invalidArgType, unavailable } = require('./errors')
+const { openFile, sourceOf } = require('./open-file')
+const { transferOptions } = require('./options')
+const { Region } = require('./region')
+const { count } = require('./stats')
+
+const PROGRESS_MS = 100
+
+const channels = {
+  start: diagnostics.channel('sendfile-native:start'),
+  end: diagnostics.channel('sendfile-native:end'),
+  error: diagnostics.channel('sendfile-native:error')
+}
+
+async function transferFile (destination, file, options) {
+  const settings = transferOptions(options)
+  const source = sourceOf(file)
+  const send = senderFor(destination)
+  if (settings.signal?.aborted) throw withBytesSent(aborted(settings.signal.reason), 0)
+  if (destination.destroyed || destination.writableEnded) throw withBytesSent(destinationClosed(), 0)
+  return await new Promise((resolve, reject) => {
+    send(new FileTransfer(destination, source, settings, resolve, reject))
+  })
+}
+
+/** How each kind of destination is served. */
+function senderFor (destination) {
+  if (destination instanceof net.Socket) return sendOnSocket
+  if (isOutgoingMessage(destination)) return sendOnMessage
+  const isWritable = typeof destination === 'object' && destination !== null &&
+    ['write', 'end', 'on'].every((method) => typeof destination[method] === 'function')
+  if (isWritable) return sendOnWritable
+  throw invalidArgType('destination',
+    'an instance of net.Socket, http.ServerResponse, http.ClientRequest, or Writable', destination)
+}
+
+function withBytesSent (err, bytesSent) {
+  err.bytesSent ??= bytesSent
+  return err
+}
+
+/** One call: its file, what it settles, and who is told. */
+class FileTransfer {
+  constructor (destination, source, settings, resolve, reject) {
+    this.destination = destination
+    this.source = source
+    this.settings = settings
+    this.resource = new AsyncResource('SENDFILETRANSFER')
+    this.file = null
+    this.offset = 0
+    this.length = 0
+    /** Why the bytes are copied, or null. */
+    this.reason = settings.zeroCopy ? processReason() : 'disabled'
+    this.isSettled = false
+    this.progress = () => 0
+    this.resolve = resolve
+    this.reject = reject
+    /** What an abort does, depending on how far it is. */
+    this.onAbort = () => {}
+    this.cleanups = []
+    this.began = process.hrtime.bigint()
+    if (settings.signal) {
+      const abort = () => {
+        const err = aborted(settings.signal.reason)
+        this.onAbort(err)
+        this.fail(err)
+      }
+      settings.signal.addEventListener('abort', abort, { once: true })
+      this.cleanups.push(() => settings.signal.removeEventListener('abort', abort))
+    }
+    // A descriptor is duplicated now: what the caller does with it afterwards changes nothing.
+    this.opening = typeof source === 'number' ? this.startOpening() : null
+  }
+
+  startOpening () {
+    return new Promise((resolve) => {
+      openFile(this.source, this.resource, (err, file) => resolve({ err, file }))
+    })
+  }
+
+  /** Opens the file: `opened(err)`, later. After a failure, or an abort, it is settled. */
+  open (opened) {
+    this.opening ??= this.startOpening()
+    this.opening.then(({ err, file }) => {
+      if (file) {
+        if (this.isSettled) file.close()
+        else this.take(file)
+      }
+      if (err) this.fail(err)
+      opened(err ?? null)
+    })
+  }
+
+  take (file) {
+    const { start, end, onProgress } = this.settings
+    this.file = file
+    this.offset = Math.min(start, file.size)
+    this.length = Math.max(Math.min(end + 1, file.size) - this.offset, 0)
+    this.cleanups.push(() => file.close())
+    if (channels.start.hasSubscribers) channels.start.publish(this.message())
+    if (onProgress) {
+      const tell = () => this.resource.runInAsyncScope(onProgress, undefined, this.progress(), this.length)
+      const timer = setInterval(tell, PROGRESS_MS)
+      timer.unref()
+      this.cleanups.push(() => clearInterval(timer))
+    }
+  }
+
+  /** The error for a destination that would need copying, when that was ruled out; or null. */
+  refusal (reason) {
+    if (reason === null || this.settings.fallback) return null
+    const err = unavailable(`Zero copy is not possible here: ${reason}`)
+    err.reason = reason
+    return err
+  }
+
+  succeed () {
+    if (this.isSettled) return
+    this.isSettled = true
+    const bytesSent = this.length
+    if (this.reason === null && this.file.native?.copied && bytesSent > 0) this.reason = 'unsupported-file'
+    this.file.recheck((changed) => {
+      const { onProgress } = this.settings
+      if (onProgress) this.resource.runInAsyncScope(onProgress, undefined, bytesSent, bytesSent)
+      const result = { bytesSent, zeroCopy: this.reason === null, reason: this.reason, changed }
+      if (channels.end.hasSubscribers) channels.end.publish({ ...this.message(), ...result })
+      this.cleanUp()
+      this.resolve(result)
+    })
+  }
+
+  fail (err) {
+    if (this.isSettled) return
+    this.isSettled = true
+    withBytesSent(err, this.progress())
+    if (channels.error.hasSubscribers) channels.error.publish({ ...this.message(), error: err })
+    this.cleanUp()
+    this.reject(err)
+  }
+
+  cleanUp () {
+    for (const cleanup of this.cleanups) cleanup()
+  }
+
+  message () {
+    const { destination, source, offset, length } = this
+    const duration = Number(process.hrtime.bigint() - this.began) / 1e6
+    return { destination, file: typeof source === 'number' ? source : source.toString(), offset, length, duration }
+  }
+
+  /** Fails the call when `emitter` closes before it has settled. */
+  failOnClose (emitter) {
+    const closed = () => this.fail(destinationClosed())
+    emitter.once('close', closed)
+    this.cleanups.push(() => emitter.off('close', closed))
+  }
+}
+
+/** One chunk in the socket's queue, a placeholder, for a file that is opened when its turn comes. */
+function sendOnSocket (transfer) {
+  const { destination: socket, settings } = transfer
+  const region = new Region({
+    fallback: settings.fallback,
+    refuse: (region, reason) => region.settle(transfer.refusal(reason)),
+    open: (region, opened) => transfer.open((err) => {
+      if (err || region.isSettled) {
+        region.settle(err)
+      } else {
+        region.file = transfer.file
+        region.offset = transfer.offset
+        region.length = transfer.length
+        transfer.progress = () => region.progress()
+      }
+      opened()
+    }),
+    settled: (err) => {
+      transfer.reason ??= region.copied
+      if (err) {
+        transfer.fail(err)
+        return
+      }
+      if (settings.endDestination) socket.end()
+      transfer.succeed()
+    }
+  })
+  if (transfer.reason !== null) {
+    const refused = transfer.refusal(transfer.reason)
+    if (refused) return transfer.fail(refused)
+    region.copies = transfer.reason
+  }
+  transfer.onAbort = (err) => {
+    if (region.begun) socket.destroy()
+    else region.settle(err)
+  }
+  transfer.failOnClose(socket)
+  equip(socket)
+  socket.write(region.asChunk(1), (err) => { if (err) region.settle(err) })
+}
+
+/** Piece by piece, as the destination takes them. */
+function sendOnWritable (transfer) {
+  const { destination, settings } = transfer
+  transfer.reason ??= destination.stream?.session || destination.session ? 'http2' : 'not-a-socket'
+  const refused = transfer.refusal(transfer.reason)
+  if (refused) return transfer.fail(refused)
+  count.fallback(transfer.reason)
+  transfer.failOnClose(destination)
+  let copying = null
+  transfer.cleanups.push(() => copying?.stop())
+  transfer.onAbort = () => { if (copying !== null) destination.destroy?.() }
+  transfer.open((err) => {
+    if (err || transfer.isSettled) return
+    const write = (bytes, written) => destination.write(bytes, (err) => written(err ?? null))
+    transfer.progress = () => copying?.sent ?? 0
+    copying = copy(transfer.file, transfer.offset, transfer.length, write, (err) => {
+      if (err) {
+        transfer.fail(err)
+        destination.destroy?.()
+        return
+      }
+      if (settings.endDestination) destination.end()
+      transfer.succeed()
+    })
+  })
+}
+
+module.exports = { transferFile }

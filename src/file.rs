@@ -1,0 +1,111 @@
+//! An open file that is sent from, and what is known of it.
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::disk::Disk;
+use crate::sys::{self, Errno, Status};
+
+/// A regular file, open for reading. Closed with its last owner.
+#[derive(Debug)]
+pub struct File {
+    /// Taken only when it is closed.
+    fd: Option<OwnedFd>,
+    /// As it was when the file was opened.
+    status: Status,
+    /// tmpfs: never on a disk.
+    lies_in_memory: bool,
+    /// It cannot be sent from the page cache: its file system does not support it, or cannot say
+    /// what is in memory. Its bytes are read by the disk's threads, and sent from there.
+    copied: AtomicBool,
+    /// cachestat(2) is refused to us for this file.
+    uncounted: AtomicBool,
+}
+
+impl File {
+    /// Opens a path.
+    ///
+    /// # Errors
+    /// As open(2) and [`File::of`].
+    pub fn open(path: &CStr) -> sys::Result<Self> {
+        Self::of(sys::open(path)?)
+    }
+
+    /// Takes an open descriptor.
+    ///
+    /// # Errors
+    /// `EISDIR` for a directory, `EINVAL` for what else is no regular file; fstat(2)'s.
+    pub fn of(fd: OwnedFd) -> sys::Result<Self> {
+        let status = sys::status(&fd)?;
+        match status.mode & libc::S_IFMT {
+            libc::S_IFREG => {}
+            libc::S_IFDIR => return Err(Errno(libc::EISDIR)),
+            _ => return Err(Errno(libc::EINVAL)),
+        }
+        let lies_in_memory = sys::lies_in_memory(&fd);
+        // FUSE and network file systems do not know the flag.
+        let knows_what_is_cached =
+            lies_in_memory || !matches!(sys::read_cached(&fd, 0, &mut [0]), Err(Errno(libc::EOPNOTSUPP)));
+        Ok(Self {
+            fd: Some(fd),
+            status,
+            lies_in_memory,
+            copied: AtomicBool::new(!knows_what_is_cached),
+            uncounted: AtomicBool::new(false),
+        })
+    }
+
+    /// As it was when the file was opened.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Whether it is another now: written to, or no longer under its name.
+    ///
+    /// # Errors
+    /// fstat(2)'s.
+    pub fn has_changed(&self) -> sys::Result<bool> {
+        let now = sys::status(self)?;
+        let was = &self.status;
+        let unlinked = was.linked && !now.linked;
+        Ok(now.size != was.size || now.modified != was.modified || unlinked)
+    }
+
+    pub fn lies_in_memory(&self) -> bool {
+        self.lies_in_memory
+    }
+
+    pub fn is_copied(&self) -> bool {
+        self.copied.load(Ordering::Relaxed)
+    }
+
+    pub fn set_copied(&self) {
+        self.copied.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_uncounted(&self) -> bool {
+        self.uncounted.load(Ordering::Relaxed)
+    }
+
+    pub fn set_uncounted(&self) {
+        self.uncounted.store(true, Ordering::Relaxed);
+    }
+}
+
+impl AsRawFd for File {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+}
+
+impl Drop for File {
+    /// Closing a file of FUSE, or over a network, may wait for its server: never here.
+    fn drop(&mut self) {
+        let Some(fd) = self.fd.take().filter(|_| self.is_copied()) else {
+            return;
+        };
+        // Without a thread to do it, it is closed here after all.
+        let _ = Disk::shared().submit(self.status.device, Box::new(move || drop(fd)));
+    }
+}
