@@ -27,7 +27,10 @@ module.exports = [
   {
     files: ['test/**'],
     rules: {
-      'n/no-unsupported-features/node-builtins': ['error', { ignores: ['diagnostics_channel', 'fs.cpSync', 'test'] }]
+      'n/no-unsupported-features/node-builtins': ['error', {
+        ignores: ['diagnostics_channel', 'diagnostics_channel.subscribe', 'diagnostics_channel.unsubscribe', 'fs.cpSync', 'test',
+          'test.before']
+      }]
     }
   }
 ]

@@ -2,7 +2,10 @@
 
 import type { ReadStream, WriteStream } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import type { ClientRequest, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 
 import * as promises from './promises'
 
@@ -15,7 +18,7 @@ export { promises }
 export type Descriptor = number | Socket | ReadStream | WriteStream | FileHandle
 
 /**
- * Where to read from: an integer from 0 to 2^63-1, as a safe integer or a BigInt. `null` reads at
+ * Where to read from: an integer from 0 to 2^63-1, as a Number or a BigInt. `null` reads at
  * the descriptor's own position and advances it, as sendfile(2) does with a NULL offset.
  */
 export type Offset = number | bigint | null
@@ -26,7 +29,7 @@ export interface SystemError extends Error {
   errno: number
   /** Its name, such as `'EAGAIN'` or `'EPIPE'`. */
   code: string
-  /** The call that failed: `'sendfile'`, or what it needed first (`'dup'`, `'pthread_create'`). */
+  /** The call that failed: `'sendfile'`, or what it needed first (`'dup'`, `'epoll_ctl'`, `'open'` ...). */
   syscall: string
 }
 
@@ -63,6 +66,9 @@ export function sendfile(outFd: Descriptor, inFd: Descriptor, off: Offset, len: 
  * Argument errors are thrown at once. Everything else goes to `callback`, always later, exactly
  * once, in the caller's async context (AsyncLocalStorage).
  *
+ * Calls under way at once may finish in any order: on one destination, or with a null offset on one file, wait for an
+ * answer before the next call.
+ *
  * `util.promisify(sendfile)` is `promises.sendfile`.
  */
 export function sendfile(
@@ -93,15 +99,127 @@ export function trySendfile(outFd: Descriptor, inFd: Descriptor, off: Offset, le
  * 'close', or 'drain', and the next `sendfile` throws. It keeps the process alive no longer than the
  * socket does.
  *
- * The 'drain' that Node emits by itself, after a `write()` that returned false, is separate.
+ * The 'drain' that Node emits by itself, after a `write()` that returned false, is separate. While bytes wait in a corked
+ * queue, nothing is watched: a reset is noticed at `uncork()`.
  *
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`: not a net.Socket.
  * @throws {Error} `ERR_SENDFILE_NO_DESCRIPTOR`: a socket that is closed, connecting or encrypted.
  * @throws {SystemError} EMFILE, ENOMEM, ENOSPC ...: the system has no room for another descriptor or
  *                       watch; `syscall` tells which (`'dup'`, `'epoll_create'`, `'epoll_ctl'`).
+ * @throws {Error} `ERR_SENDFILE_NO_THREAD`: the system refused a thread; `cause` is the system error.
  * @throws {Error} `ERR_SENDFILE_UNAVAILABLE`: no addon for this platform; the reason is in `cause`.
  */
 export function watchWritable(socket: Socket): void
 
 /** What `err.errno` and `trySendfile` hold when the destination takes no more for now (-11 on Linux). */
 export const EAGAIN: number
+
+/** Where a whole file can go. */
+export type Destination = Socket | ServerResponse | ClientRequest | Http2ServerResponse | Writable
+
+export interface TransferOptions {
+  /** The first byte to send. Default: 0. A start beyond the end of the file sends nothing. */
+  start?: number
+  /** The last byte to send, inclusive, as in fs.createReadStream. Default: the end of the file. */
+  end?: number
+  /**
+   * Aborts the transfer: the promise is rejected with an AbortError. Before anything was queued, the head
+   * of a response included, the destination is untouched; on a raw socket, a file whose turn has not
+   * come is left out; otherwise the connection is destroyed.
+   */
+  signal?: AbortSignal
+  /** Whether the destination is ended after the file, as by pipe(). Default: true. */
+  endDestination?: boolean
+  /**
+   * Called about ten times a second with the bytes that have been handed to the kernel and those that will
+   * be in all, and once at the end.
+   */
+  onProgress?: (bytesSent: number, total: number) => void
+  /**
+   * Whether the file may be copied where it cannot be sent without. Default: true. With false the promise is
+   * rejected with `ERR_SENDFILE_UNAVAILABLE`, whose `reason` says why, before anything is sent.
+   */
+  fallback?: boolean
+  /** Whether to try zero copy. Default: true. With false the file is always copied. */
+  zeroCopy?: boolean
+}
+
+/**
+ * Why a file was copied: `'disabled'` (`zeroCopy: false`, or `SENDFILE_NATIVE=off`), `'unavailable'` (no addon),
+ * `'tls'`, `'http2'`, `'wrapped'` (somebody replaced `write`: compression has to see the bytes),
+ * `'not-a-socket'`, `'unsupported-file'` (its file system cannot: copied by native threads).
+ */
+export type CopyReason =
+  'disabled' | 'unavailable' | 'tls' | 'http2' | 'wrapped' | 'not-a-socket' | 'unsupported-file'
+
+export interface TransferResult {
+  /** Bytes of the file that were sent: 0 for HEAD, 204 and 304. */
+  bytesSent: number
+  /** Whether they bypassed the heap: sent from the page cache by the kernel. */
+  zeroCopy: boolean
+  /** Why not, or null. */
+  reason: CopyReason | null
+  /**
+   * Whether the file has another size or modification time than when it was opened, or is no longer under its
+   * name: what was sent may be a mixture.
+   */
+  changed: boolean
+}
+
+/**
+ * Sends a file, or a part of it, to a socket, an HTTP message or any Writable: without copying where that
+ * is possible, and with the same result where it is not.
+ *
+ * On a socket the file is queued at once, behind what was written before the call and before what is written after
+ * it; several files on one destination need `endDestination: false`. A path is opened when its turn comes. On
+ * a response, the path is opened when the response owns its connection, and then the head is written, with
+ * Content-Length unless the caller chose a framing; until the promise settles, `write()`, `end()` and a second
+ * `transferFile` on it fail with `ERR_SENDFILE_RESPONSE_BUSY`.
+ *
+ * @param file A path (string, Buffer or file: URL), which has to be a regular file; or an open descriptor or
+ *             FileHandle, which stays open, the caller's, and its position where it is.
+ * @returns When every byte is in the kernel, or was taken by the Writable.
+ * @throws {SystemError} of opening, reading or sending: with `bytesSent`, as every failure.
+ * @throws {Error} `ERR_SENDFILE_TRUNCATED`: the file became shorter than promised; the connection was destroyed.
+ * @throws {Error} `ERR_STREAM_PREMATURE_CLOSE`: the destination was closed, or had ended, before the end.
+ * @throws {Error} `ABORT_ERR`: see `signal`.
+ * @throws {Error} `ERR_SENDFILE_RESPONSE_BUSY`: another file is being sent to this response.
+ * @throws {Error} `ERR_SENDFILE_UNAVAILABLE`: see `fallback`.
+ * @throws {TypeError | RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
+ */
+export function transferFile(
+  destination: Destination, file: string | Buffer | URL | number | FileHandle, options?: TransferOptions
+): Promise<TransferResult>
+
+/** Counters since the package was loaded: those of the engine count for the whole process. */
+export interface Stats {
+  transfers: {
+    /** Gather lists that were given to the engine. */
+    total: number
+    /** Those that it is sending now. */
+    active: number
+  }
+  /** Bytes, by how they were moved, and by where. */
+  bytes: {
+    /** By sendfile(2). */
+    sendfile: number
+    /** By send(2): heads, small files, and files that are read by native threads. */
+    send: number
+    /** Of both: on the JavaScript thread. */
+    inline: number
+    /** Of both: on the reactor's thread. */
+    reactor: number
+    /** Through JavaScript. */
+    copied: number
+  }
+  /** Times that a socket took no more for now. */
+  wouldBlocks: number
+  /** Times that one took more again. */
+  wakeUps: number
+  /** Pieces of files that were not in memory, and were read by native threads. */
+  fetches: number
+  /** Files that were copied, by reason. */
+  fallbacks: Partial<Record<CopyReason, number>>
+}
+
+export function stats(): Stats

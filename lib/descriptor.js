@@ -14,12 +14,18 @@ function descriptorOf (owner, name) {
   if (owner instanceof net.Socket) return descriptorOfSocket(owner, name)
   if (typeof owner !== 'object' || owner === null || !('fd' in owner)) throw invalidArgType(name, EXPECTED, owner)
   const { fd } = owner
-  if (isDescriptor(fd)) return fd
-  throw noDescriptor(name, owner.pending && !owner.destroyed ? 'the stream is not open yet' : 'it is closed')
+  // fs streams have null before and after, a FileHandle -1 after.
+  if (fd === null || fd === undefined || fd === -1) {
+    throw noDescriptor(name, owner.pending && !owner.destroyed ? 'the stream is not open yet' : 'it is closed')
+  }
+  if (typeof fd !== 'number') throw invalidArgType(name, EXPECTED, owner)
+  return validateDescriptorNumber(fd, `${name}.fd`)
 }
 
 /** @returns {number} */
 function descriptorOfSocket (socket, name) {
+  // The socket of an HTTP/2 session is a proxy, which throws here: its bytes are the session's business.
+  void socket.write
   if (socket.connecting) throw noDescriptor(name, 'the socket is still connecting')
   if (socket.encrypted) throw noDescriptor(name, 'a TLS socket, whose bytes must be encrypted')
   const fd = socket.destroyed ? undefined : socket._handle?.fd

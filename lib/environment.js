@@ -5,7 +5,7 @@
 
 const { AsyncResource } = require('node:async_hooks')
 const { addon } = require('./binding')
-const { systemError, truncated } = require('./errors')
+const { refused, truncated } = require('./errors')
 
 // Made when the package loads, outside any request: what creates it is kept alive by it.
 const environment = addon && new addon.Environment(deliver)
@@ -61,9 +61,9 @@ function deliver (id, result) {
  */
 function submitSendfile (out, input, offset, len, answer) {
   const request = new Request(new AsyncResource('SENDFILE'), answer)
-  const refused = environment.sendfile(request.id, out, input, offset, len)
-  if (refused) {
-    process.nextTick(answer, refused.errno, refused.syscall)
+  const refusal = environment.sendfile(request.id, out, input, offset, len)
+  if (refusal) {
+    process.nextTick(answer, refusal.errno, refusal.syscall)
     return
   }
   request.begin()
@@ -79,11 +79,11 @@ function submitOpen (source, resource, answer) {
     if (result < 0) answer(null, result, 'open')
     else answer(environment.takeFile(request.id))
   })
-  const refused = typeof source === 'number'
+  const refusal = typeof source === 'number'
     ? environment.adopt(request.id, source)
     : environment.open(request.id, source)
-  if (refused) {
-    process.nextTick(() => resource.runInAsyncScope(answer, undefined, null, refused.errno, refused.syscall))
+  if (refusal) {
+    process.nextTick(() => resource.runInAsyncScope(answer, undefined, null, refusal.errno, refusal.syscall))
     return
   }
   request.begin()
@@ -155,14 +155,14 @@ class Sending extends Request {
   }
 }
 
-const FAILED_CALLS = ['sendfile', 'write', 'read', 'epoll_ctl']
+// As in src/engine.rs; the first stands for a file that ended too soon.
+const FAILED_CALLS = ['', 'sendfile', 'write', 'read', 'dup', 'epoll_create', 'epoll_ctl', 'pthread_create']
 const FAILURE_KIND = 10_000
 
-/** @param {number} failure as the engine tells it: the errno, and which call it was */
+/** @param {number} failure as the engine tells it: one more than the errno, and which call it was */
 function failureOf (failure) {
-  const kind = Math.floor(-failure / FAILURE_KIND)
-  if (kind === FAILED_CALLS.length) return truncated()
-  return systemError(-(-failure % FAILURE_KIND), FAILED_CALLS[kind])
+  const syscall = FAILED_CALLS[Math.floor(-failure / FAILURE_KIND)]
+  return syscall === '' ? truncated() : refused(1 - (-failure % FAILURE_KIND), syscall)
 }
 
 class WatchRequest extends Request {
@@ -180,7 +180,7 @@ class WatchRequest extends Request {
 function submitWatch (fd, resource, answer) {
   const request = new WatchRequest(resource, answer)
   const token = environment.watch(request.id, fd)
-  if (typeof token !== 'number') throw systemError(token.errno, token.syscall)
+  if (typeof token !== 'number') throw refused(token.errno, token.syscall)
   request.token = token
   request.begin()
   return request

@@ -12,8 +12,8 @@ const { descriptorOfSocket } = require('./descriptor')
 const { ours, socketReason } = require('./eligibility')
 const { Sending } = require('./environment')
 const { destinationClosed } = require('./errors')
-const { holdWith } = require('./loop-hold')
 const { regionOf } = require('./region')
+const { lifeOf } = require('./socket-life')
 const { count } = require('./stats')
 
 const prototype = net.Socket.prototype
@@ -36,7 +36,7 @@ class Equipment {
     this.taken = 0
     const equipment = this
     // What stands there is the prototype's, or a subclass's: it goes on serving ordinary chunks.
-    const { _write, _writev, _destroy, _onTimeout } = socket
+    const { _write, _writev, _onTimeout } = socket
     const methods = {
       _write (chunk, encoding, callback) {
         if (regionOf(chunk)) equipment.write([{ chunk, encoding }], callback)
@@ -46,18 +46,17 @@ class Equipment {
         if (chunks.some(({ chunk }) => regionOf(chunk))) equipment.write(chunks, callback)
         else _writev.call(this, chunks, callback)
       },
-      _destroy (err, callback) {
-        equipment.end(err)
-        _destroy.call(this, err, callback)
-      },
       _onTimeout () {
         if (!equipment.peerHasTakenMore()) _onTimeout.call(this)
       }
     }
+    lifeOf(socket).onDestroy.add((err) => this.end(err))
     for (const [name, value] of Object.entries(methods)) {
       ours.add(value)
       Object.defineProperty(socket, name, { value, writable: true, configurable: true })
     }
+    // A timer that runs already has the old `_onTimeout`.
+    if (socket.timeout) socket.setTimeout(socket.timeout)
     Object.defineProperty(socket, 'bytesWritten', {
       configurable: true,
       get: () => {
@@ -173,12 +172,14 @@ class Batch {
     this.socket._unrefTimer()
     const reason = region?.copies ?? socketReason(this.socket)
     if (reason === null) return this.send(before, region, bytesAfter)
+    const refused = region?.owner.refusal(reason)
+    if (refused) {
+      region.settle(refused)
+      this.copy([...before, ...bytesAfter], null, [])
+      return false
+    }
     if (region !== null) {
       region.copied = reason
-      if (!region.owner.fallback) {
-        region.owner.refuse(region, reason)
-        return true
-      }
       count.fallback(reason)
     }
     this.copy(before, region, bytesAfter)
@@ -209,7 +210,7 @@ class Batch {
     }
     const sending = new Sending(descriptorOfSocket(this.socket, 'socket'), resource, done)
     region?.begin(() => Math.min(Math.max(sending.sent - start, 0), region.length))
-    sending.onPending = () => holdWith(this.socket, sending)
+    sending.onPending = () => lifeOf(this.socket).hold(sending)
     this.sending = sending
     if (this.socket.timeout) this.equipment.taken = this.taken()
     const pending = sending.submit(parts, region?.holdsTail === true)

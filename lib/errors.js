@@ -34,6 +34,15 @@ function systemError (errno, syscall, caller = systemError) {
 }
 
 /**
+ * What the system would not begin. That it has no thread for us is no EAGAIN, which means to wait for the destination.
+ */
+function refused (errno, syscall, caller = refused) {
+  const error = systemError(errno, syscall, caller)
+  if (syscall !== 'pthread_create') return error
+  return withCode(Error, 'ERR_SENDFILE_NO_THREAD', 'The system refused a thread', refused, { cause: error })
+}
+
+/**
  * An error whose stack shows its code, as Node's do: `TypeError [ERR_...]: ...`. The stack starts at
  * who called the function of this file.
  */
@@ -125,6 +134,7 @@ module.exports = {
   invalidArgValue,
   noDescriptor,
   outOfRange,
+  refused,
   responseBusy,
   systemError,
   truncated,

@@ -5,6 +5,7 @@
 
 const http = require('node:http')
 const { copy } = require('./copy')
+const { socketReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
 const { destinationClosed, responseBusy } = require('./errors')
 const { Region } = require('./region')
@@ -25,7 +26,7 @@ class Guard {
     const guard = this
     this.busy = false
     // Whoever replaced `write` has to see the bytes: compression, a recorder.
-    this.isWrapped = message.write !== prototypeWrite
+    this.isWrapped = message.write !== prototypeWrite && guards.get(message)?.write !== message.write
     /** The methods behind the guard: the prototype's own, or somebody's. */
     this.methods = {}
     for (const name of ['write', 'end']) {
@@ -37,12 +38,14 @@ class Guard {
       }
       Object.defineProperty(message, name, { value, writable: true, configurable: true })
     }
+    this.write = message.write
   }
 }
 
 function guardOf (message) {
   let guard = guards.get(message)
-  if (guard === undefined) guards.set(message, guard = new Guard(message))
+  // Somebody may have come between since the last file.
+  if (guard === undefined || guard.write !== message.write) guards.set(message, guard = new Guard(message))
   return guard
 }
 
@@ -53,8 +56,6 @@ function sendOnMessage (transfer) {
   guard.busy = true
   transfer.cleanups.push(() => { guard.busy = false })
   if (guard.isWrapped) transfer.reason ??= 'wrapped'
-  const refused = transfer.refusal(transfer.reason)
-  if (refused) return transfer.fail(refused)
 
   transfer.failOnClose(message)
   // A response that waits for its turn on the connection has no socket of its own to tell it of the end.
@@ -64,6 +65,9 @@ function sendOnMessage (transfer) {
     transfer.failOnClose(connection)
   }
   whenItOwnsItsSocket(message, guard, transfer, () => {
+    if (message.socket && !message.socket.connecting) transfer.reason ??= socketReason(message.socket)
+    const refused = transfer.refusal(transfer.reason)
+    if (refused) return transfer.fail(refused)
     transfer.open((err) => {
       if (err || transfer.isSettled) return
       if (message.destroyed) return transfer.fail(destinationClosed())
@@ -101,8 +105,7 @@ function sendBody (transfer, guard) {
   if (transfer.reason !== null && guard.isWrapped) return copyBody(transfer, write, finish)
 
   const region = new Region({
-    fallback: settings.fallback,
-    refuse: (region, reason) => region.settle(transfer.refusal(reason)),
+    refusal: (reason) => transfer.refusal(reason),
     settled: (err) => {
       transfer.reason ??= region.copied
       if (err) {

@@ -7,7 +7,7 @@ const fs = require('node:fs')
 const { fileURLToPath } = require('node:url')
 const { addon } = require('./binding')
 const { submitOpen, submitRecheck } = require('./environment')
-const { invalidArgType, invalidArgValue, systemError } = require('./errors')
+const { invalidArgType, invalidArgValue, refused, systemError } = require('./errors')
 const { validateDescriptorNumber } = require('./validate')
 
 class OpenFile {
@@ -53,7 +53,7 @@ function sourceOf (file) {
 function openFile (source, resource, opened) {
   if (!addon) return openWithFs(source, resource, opened)
   submitOpen(source, resource, (native, errno, syscall) => {
-    if (native === null) opened(withPath(systemError(errno, syscall), source))
+    if (native === null) opened(withPath(refused(errno, syscall), source))
     else opened(null, new OpenFile(native.fd, native.size, native, () => native.close()))
   })
 }

@@ -14,7 +14,8 @@ class Region {
    * @param {(region: Region, opened: (err: Error | null) => void) => void} [owner.open] for a file that is opened
    *   when its turn comes: sets `file`, `offset` and `length`
    * @param {(err: Error | null) => void} owner.settled called once, however it ends
-   * @param {boolean} owner.fallback whether it may be copied
+   * @param {(reason: string) => Error | null} owner.refusal the error for a region that would have to be copied, if
+   *   that was ruled out
    */
   constructor (owner) {
     this.owner = owner

@@ -4,7 +4,7 @@ const { promisify } = require('node:util')
 const { addon, assertAvailable } = require('./binding')
 const { descriptorOf } = require('./descriptor')
 const { submitSendfile } = require('./environment')
-const { EAGAIN, systemError } = require('./errors')
+const { EAGAIN, refused, systemError } = require('./errors')
 const { validateFunction, validateLength, validateOffset } = require('./validate')
 
 /** Bytes queued in JavaScript go first: to overtake them would put the file inside them. */
@@ -36,7 +36,7 @@ function sendfile (outFd, inFd, off, len, callback) {
   if (callback !== undefined) {
     validateFunction(callback, 'callback')
     submit(outFd, inFd, off, len, (result, syscall = 'sendfile') => {
-      if (result < 0) callback(systemError(result, syscall))
+      if (result < 0) callback(refused(result, syscall))
       else callback(null, result)
     })
     return
@@ -51,7 +51,7 @@ async function sendfileAsync (outFd, inFd, off, len) {
   const { result, syscall } = await new Promise((resolve) => {
     submit(outFd, inFd, off, len, (result, syscall = 'sendfile') => resolve({ result, syscall }))
   })
-  if (result < 0) throw systemError(result, syscall)
+  if (result < 0) throw refused(result, syscall)
   return result
 }
 Object.defineProperty(sendfileAsync, 'name', { value: 'sendfile' })

@@ -6,7 +6,7 @@ const net = require('node:net')
 const { copy } = require('./copy')
 const { isOutgoingMessage, sendOnMessage } = require('./http-message')
 const { equip } = require('./equipped-socket')
-const { processReason } = require('./eligibility')
+const { processReason, socketReason } = require('./eligibility')
 const { aborted, destinationClosed, invalidArgType, unavailable } = require('./errors')
 const { openFile, sourceOf } = require('./open-file')
 const { transferOptions } = require('./options')
@@ -71,8 +71,8 @@ class FileTransfer {
     if (settings.signal) {
       const abort = () => {
         const err = aborted(settings.signal.reason)
-        this.onAbort(err)
         this.fail(err)
+        this.onAbort(err)
       }
       settings.signal.addEventListener('abort', abort, { once: true })
       this.cleanups.push(() => settings.signal.removeEventListener('abort', abort))
@@ -92,8 +92,7 @@ class FileTransfer {
     this.opening ??= this.startOpening()
     this.opening.then(({ err, file }) => {
       if (file) {
-        if (this.isSettled) file.close()
-        else this.take(file)
+        if (!this.isSettled) this.take(file)
       }
       if (err) this.fail(err)
       opened(err ?? null)
@@ -149,6 +148,8 @@ class FileTransfer {
 
   cleanUp () {
     for (const cleanup of this.cleanups) cleanup()
+    // Opened, but its turn never came.
+    if (this.file === null) this.opening?.then(({ file }) => file?.close())
   }
 
   message () {
@@ -168,11 +169,13 @@ class FileTransfer {
 /** One chunk in the socket's queue, a placeholder, for a file that is opened when its turn comes. */
 function sendOnSocket (transfer) {
   const { destination: socket, settings } = transfer
+  if (!socket.connecting) transfer.reason ??= socketReason(socket)
+  const refused = transfer.refusal(transfer.reason)
+  if (refused) return transfer.fail(refused)
   const region = new Region({
-    fallback: settings.fallback,
-    refuse: (region, reason) => region.settle(transfer.refusal(reason)),
+    refusal: (reason) => transfer.refusal(reason),
     open: (region, opened) => transfer.open((err) => {
-      if (err || region.isSettled) {
+      if (err || transfer.isSettled) {
         region.settle(err)
       } else {
         region.file = transfer.file
@@ -192,11 +195,7 @@ function sendOnSocket (transfer) {
       transfer.succeed()
     }
   })
-  if (transfer.reason !== null) {
-    const refused = transfer.refusal(transfer.reason)
-    if (refused) return transfer.fail(refused)
-    region.copies = transfer.reason
-  }
+  region.copies = transfer.reason
   transfer.onAbort = (err) => {
     if (region.begun) socket.destroy()
     else region.settle(err)

@@ -31,7 +31,8 @@ function validateOffset (value, name) {
     return value
   }
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number or bigint, or null', value)
-  validateInteger(value, name, Number.MAX_SAFE_INTEGER)
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value)
+  if (value < 0 || value >= 2 ** 63) throw outOfRange(name, `>= 0 && <= ${MAX_OFFSET}`, value)
   return value
 }
 

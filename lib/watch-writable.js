@@ -6,7 +6,7 @@ const { assertAvailable } = require('./binding')
 const { descriptorOfSocket } = require('./descriptor')
 const { submitWatch } = require('./environment')
 const { invalidArgType } = require('./errors')
-const { holdWith } = require('./loop-hold')
+const { lifeOf } = require('./socket-life')
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -30,7 +30,7 @@ class Watch {
     this.resource = null
     /** The kernel's part, while it is what we wait for. */
     this.request = null
-    socket.once('close', () => this.stop())
+    lifeOf(socket).onDestroy.add(() => this.stop())
   }
 
   start () {
@@ -51,14 +51,14 @@ class Watch {
       this.stop()
       throw err
     }
-    holdWith(this.socket, this.request)
+    lifeOf(this.socket).hold(this.request)
   }
 
   /** An empty chunk behind the others: when it is written, so are they. */
   awaitQueue () {
     const { socket, resource } = this
     const written = () => {
-      if (this.resource !== resource || socket.destroyed) return // 'close' has ended it, or will
+      if (this.resource !== resource) return // the socket was destroyed
       try {
         this.proceed()
       } catch {
@@ -72,7 +72,6 @@ class Watch {
 
   ready () {
     this.request = null
-    if (this.socket.destroyed) return
     if (this.socket.writableLength > 0) {
       this.awaitQueue()
       return

@@ -7,8 +7,13 @@ const path = require('node:path')
 
 const root = path.join(__dirname, '..')
 
-if (spawnSync('cargo', ['--version']).status !== 0) {
-  console.error('sendfile-native: building from source needs Rust: install cargo (https://rustup.rs, or your distribution\'s package) and a C linker, then run npm install again.')
+const RUST = [1, 88] // as rust-version in Cargo.toml
+
+const { stdout } = spawnSync('cargo', ['--version'], { encoding: 'utf8' })
+const [, major, minor] = /^cargo (\d+)\.(\d+)/.exec(stdout ?? '') ?? []
+if (!(Number(major) > RUST[0] || (Number(major) === RUST[0] && Number(minor) >= RUST[1]))) {
+  const found = major === undefined ? 'there is no cargo' : `this is cargo ${major}.${minor}`
+  console.error(`sendfile-native: building from source needs Rust ${RUST.join('.')} or later (https://rustup.rs) and a C linker, and ${found}: install them, then run npm install again.`)
   process.exit(1)
 }
 

@@ -31,13 +31,7 @@ pub mod fake {
     impl FakeMailbox {
         pub fn new() -> (Arc<Self>, Receiver<(f64, f64)>) {
             let (sender, receiver) = channel();
-            (
-                Arc::new(Self {
-                    sender: Mutex::new(sender),
-                    closed: AtomicBool::new(false),
-                }),
-                receiver,
-            )
+            (Arc::new(Self { sender: Mutex::new(sender), closed: AtomicBool::new(false) }), receiver)
         }
 
         pub fn close(&self) {

@@ -37,12 +37,7 @@ struct State {
 }
 
 static SHARED: Disk = Disk {
-    state: Mutex::new(State {
-        queue: VecDeque::new(),
-        running: None,
-        threads: 0,
-        idle: 0,
-    }),
+    state: Mutex::new(State { queue: VecDeque::new(), running: None, threads: 0, idle: 0 }),
     work_came: Condvar::new(),
 };
 
@@ -59,13 +54,12 @@ impl Disk {
     pub fn submit(&'static self, device: u64, work: Work) -> sys::Result<()> {
         let mut state = self.lock();
         if state.idle <= state.queue.len() && state.threads < MAX_THREADS {
-            let started = thread::Builder::new()
-                .name("sendfile-disk".into())
-                .stack_size(STACK_BYTES)
-                .spawn(move || {
+            let started = thread::Builder::new().name("sendfile-disk".into()).stack_size(STACK_BYTES).spawn(
+                move || {
                     sys::block_signals();
                     self.run();
-                });
+                },
+            );
             match started {
                 Ok(_) => state.threads += 1,
                 Err(error) if state.threads == 0 => return Err(error.into()),
@@ -128,14 +122,7 @@ impl State {
 /// Reads what a transfer asks for.
 pub fn fetch(wanted: &Wanted<File>) -> Fetched {
     let end = wanted.offset + wanted.len;
-    let mut buffer = vec![
-        0;
-        if wanted.copied {
-            wanted.len as usize
-        } else {
-            BUFFER
-        }
-    ];
+    let mut buffer = vec![0; if wanted.copied { wanted.len as usize } else { BUFFER }];
     let mut at = wanted.offset;
     let mut filled = 0;
     while at < end {
@@ -172,24 +159,18 @@ mod tests {
         let held = std::sync::Arc::new(Mutex::new(held));
         for _ in 0..MAX_THREADS * 2 {
             let held = std::sync::Arc::clone(&held);
-            SHARED
-                .submit(1, Box::new(move || assert!(held.lock().unwrap().recv().is_err())))
-                .unwrap();
+            SHARED.submit(1, Box::new(move || assert!(held.lock().unwrap().recv().is_err()))).unwrap();
         }
         let (sender, done) = channel();
         for device in 2..20 {
             let sender = sender.clone();
-            SHARED
-                .submit(device, Box::new(move || sender.send(device).unwrap()))
-                .unwrap();
+            SHARED.submit(device, Box::new(move || sender.send(device).unwrap())).unwrap();
         }
         for _ in 2..20 {
             done.recv_timeout(SOON).unwrap();
         }
         drop(release);
-        SHARED
-            .submit(1, Box::new(move || sender.send(1).unwrap()))
-            .unwrap();
+        SHARED.submit(1, Box::new(move || sender.send(1).unwrap())).unwrap();
         assert_eq!(done.recv_timeout(SOON), Ok(1));
     }
 }

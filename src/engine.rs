@@ -15,7 +15,7 @@ use crate::disk::{self, Disk};
 use crate::file::File;
 use crate::socket::Socket;
 use crate::stats::STATS;
-use crate::sys::Errno;
+use crate::sys::{Errno, Refusal};
 use crate::transfer::{Failure, Fetched, Step, Transfer, Wanted};
 
 /// Bytes that one transfer may move before the others have their turn.
@@ -54,16 +54,22 @@ pub mod answer {
     /// The tail waits for the JavaScript thread.
     pub const TAIL: f64 = 1.0;
 
+    /// The calls that can fail, in the order that `lib/environment.js` knows. The first stands for a
+    /// file that ended too soon.
+    const CALLS: [&str; 8] =
+        ["", "sendfile", "write", "read", "dup", "epoll_create", "epoll_ctl", "pthread_create"];
+
     /// Failures are negative: the errno, and 10,000 times which call it was.
     pub fn failure(failure: Failure) -> f64 {
-        let (kind, errno) = match failure {
-            Failure::Sendfile(errno) => (0, errno),
-            Failure::Send(errno) => (1, errno),
-            Failure::Read(errno) => (2, errno),
-            Failure::Wait(errno) => (3, errno),
-            Failure::Truncated => (4, Errno(0)),
+        let (syscall, errno) = match failure {
+            Failure::Truncated => ("", Errno(0)),
+            Failure::Sendfile(errno) => ("sendfile", errno),
+            Failure::Send(errno) => ("write", errno),
+            Failure::Read(errno) => ("read", errno),
+            Failure::Wait(refusal) => (refusal.syscall, refusal.errno),
         };
-        -f64::from(kind * 10_000 + errno.0)
+        let call = CALLS.iter().position(|call| *call == syscall).unwrap_or(1);
+        -((call * 10_000) as f64 + f64::from(errno.0 + 1))
     }
 }
 
@@ -110,12 +116,7 @@ pub struct Engine {
 impl Engine {
     /// An engine without transfers. `reply` sends it a command from another thread.
     pub fn new(registry: Registry, reply: Arc<dyn Fn(Command) + Send + Sync>) -> Self {
-        Self {
-            registry,
-            active: HashMap::new(),
-            runnable: VecDeque::new(),
-            reply,
-        }
+        Self { registry, active: HashMap::new(), runnable: VecDeque::new(), reply }
     }
 
     /// Whether there is something to do without waiting.
@@ -167,12 +168,7 @@ impl Engine {
             return;
         };
         active.queued = false;
-        let Submission {
-            socket,
-            transfer,
-            progress,
-            ..
-        } = &mut *active.submission;
+        let Submission { socket, transfer, progress, .. } = &mut *active.submission;
         let step = transfer.advance(&mut Socket::on_reactor(socket), QUANTUM);
         progress.set_sent(transfer.sent());
         self.after(token, step);
@@ -180,27 +176,16 @@ impl Engine {
 
     fn begin(&mut self, token: Token, mut submission: Box<Submission>) {
         let fd = submission.socket.as_raw_fd();
-        if let Err(error) = self
-            .registry
-            .register(&mut SourceFd(&fd), token, Interest::WRITABLE)
-        {
-            let Submission {
-                socket, id, mailbox, ..
-            } = *submission;
+        if let Err(error) = self.registry.register(&mut SourceFd(&fd), token, Interest::WRITABLE) {
+            let Submission { socket, id, mailbox, .. } = *submission;
             drop(socket);
-            mailbox.deliver(id, answer::failure(Failure::Wait(error.into())));
+            let refusal = Refusal::of("epoll_ctl")(error.into());
+            mailbox.deliver(id, answer::failure(Failure::Wait(refusal)));
             return;
         }
         STATS.active.add(1);
         let step = std::mem::replace(&mut submission.step, Step::Yield);
-        self.active.insert(
-            token,
-            Active {
-                submission,
-                queued: false,
-                fetching: false,
-            },
-        );
+        self.active.insert(token, Active { submission, queued: false, fetching: false });
         self.after(token, step);
     }
 
@@ -257,13 +242,7 @@ impl Engine {
         let Some(submission) = self.remove(token) else {
             return;
         };
-        let Submission {
-            socket,
-            transfer,
-            id,
-            mailbox,
-            ..
-        } = *submission;
+        let Submission { socket, transfer, id, mailbox, .. } = *submission;
         // Before the answer: its receiver must be the last to hold the socket, and the file.
         drop(socket);
         drop(transfer);
@@ -274,14 +253,7 @@ impl Engine {
         let Some(submission) = self.remove(token) else {
             return;
         };
-        let Submission {
-            socket,
-            transfer,
-            progress,
-            id,
-            mailbox,
-            ..
-        } = *submission;
+        let Submission { socket, transfer, progress, id, mailbox, .. } = *submission;
         drop(socket);
         *progress.tail.lock().unwrap_or_else(PoisonError::into_inner) = Some(transfer);
         mailbox.deliver(id, answer::TAIL);
@@ -291,9 +263,7 @@ impl Engine {
     fn remove(&mut self, token: Token) -> Option<Box<Submission>> {
         let Active { submission, .. } = self.active.remove(&token)?;
         STATS.active.decrement();
-        let _ = self
-            .registry
-            .deregister(&mut SourceFd(&submission.socket.as_raw_fd()));
+        let _ = self.registry.deregister(&mut SourceFd(&submission.socket.as_raw_fd()));
         Some(submission)
     }
 }

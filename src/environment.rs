@@ -22,7 +22,7 @@ use crate::pool::{Job, Pool};
 use crate::reactor::Reactor;
 use crate::socket::Socket;
 use crate::stats::STATS;
-use crate::sys;
+use crate::sys::{self, Refusal};
 use crate::transfer::{Failure, Step, Transfer};
 
 /// Bytes that one write may send on the JavaScript thread. What is more goes on without it.
@@ -43,8 +43,7 @@ struct NodeMailbox {
 impl Completions for NodeMailbox {
     fn deliver(&self, id: f64, result: f64) {
         // `Closing` is the only refusal of an unbounded queue, and then nobody waits any more.
-        self.deliver
-            .call((id, result), ThreadsafeFunctionCallMode::NonBlocking);
+        self.deliver.call((id, result), ThreadsafeFunctionCallMode::NonBlocking);
     }
 
     fn is_closed(&self) -> bool {
@@ -69,10 +68,7 @@ impl Environment {
             .build_threadsafe_function::<(f64, f64)>()
             .weak::<true>()
             .build_callback(|call| Ok(FnArgs::from(call.value)))?;
-        let mailbox = Arc::new(NodeMailbox {
-            deliver,
-            closed: AtomicBool::new(false),
-        });
+        let mailbox = Arc::new(NodeMailbox { deliver, closed: AtomicBool::new(false) });
         env.add_env_cleanup_hook(Arc::clone(&mailbox), |mailbox| {
             mailbox.closed.store(true, Ordering::Release);
             if let Some(reactor) = Reactor::started() {
@@ -81,12 +77,7 @@ impl Environment {
         })?;
         let pool = Pool::new(mailbox.clone());
         let window = Cell::new((Instant::now(), 0));
-        Ok(Self {
-            mailbox,
-            pool,
-            opened: Arc::default(),
-            window,
-        })
+        Ok(Self { mailbox, pool, opened: Arc::default(), window })
     }
 
     /// Makes answers that are still to come keep the event loop alive, or no longer.
@@ -110,24 +101,14 @@ impl Environment {
     ) -> std::result::Result<(), Refusal> {
         let output = sys::duplicate(output).map_err(Refusal::of_sendfile)?;
         let input = sys::duplicate(input).map_err(Refusal::of_sendfile)?;
-        self.pool
-            .submit(Job {
-                id,
-                output,
-                input,
-                offset,
-                len,
-            })
-            .map_err(Refusal::of("pthread_create"))
+        self.pool.submit(Job { id, output, input, offset, len }).map_err(Refusal::of("pthread_create"))
     }
 
     /// Delivers 0 to `id` once, when `fd` is writable. The token cancels that.
     pub fn watch(&self, id: f64, fd: RawFd) -> std::result::Result<Token, Refusal> {
         let fd = sys::duplicate(fd).map_err(Refusal::of("dup"))?;
-        let reactor = Reactor::shared().map_err(Refusal::of("epoll_create"))?;
-        reactor
-            .watch(fd, id, self.mailbox.clone())
-            .map_err(Refusal::of("epoll_ctl"))
+        let reactor = Reactor::shared()?;
+        reactor.watch(fd, id, self.mailbox.clone()).map_err(Refusal::of("epoll_ctl"))
     }
 
     /// Opens a path on a disk's thread; 0, or a negative errno, is delivered to `id`.
@@ -169,17 +150,12 @@ impl Environment {
             };
             mailbox.deliver(id, answer);
         };
-        Disk::shared()
-            .submit(device, Box::new(work))
-            .map_err(Refusal::of("pthread_create"))
+        Disk::shared().submit(device, Box::new(work)).map_err(Refusal::of("pthread_create"))
     }
 
     /// The file that `open` or `adopt` delivered 0 for.
     pub fn take_file(&self, id: f64) -> Option<Arc<File>> {
-        self.opened
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id.to_bits())
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&id.to_bits())
     }
 
     /// Whether the file is another than when it was opened: at once where that cannot wait, or else
@@ -198,10 +174,7 @@ impl Environment {
             mailbox.deliver(id, if changed { 1.0 } else { 0.0 });
         };
         // Without a thread to ask, it may have.
-        Disk::shared()
-            .submit(device, Box::new(work))
-            .is_err()
-            .then_some(true)
+        Disk::shared().submit(device, Box::new(work)).is_err().then_some(true)
     }
 
     /// Sends a gather list: what can go at once on this thread, the rest by the engine.
@@ -242,20 +215,13 @@ impl Environment {
             Step::Failed(failure) => return Sending::Failed(failure, progress),
             _ => {}
         }
-        let waited = Reactor::shared().and_then(|reactor| Ok((reactor, sys::duplicate(socket)?)));
-        let (reactor, socket) = match waited {
+        let duplicate = || sys::duplicate(socket).map_err(Refusal::of("dup"));
+        let (reactor, socket) = match Reactor::shared().and_then(|reactor| Ok((reactor, duplicate()?))) {
             Ok(waited) => waited,
-            Err(errno) => return Sending::Failed(Failure::Wait(errno), progress),
+            Err(refusal) => return Sending::Failed(Failure::Wait(refusal), progress),
         };
         let mailbox = self.mailbox.clone();
-        let submission = Submission {
-            socket,
-            transfer,
-            step,
-            progress: Arc::clone(&progress),
-            id,
-            mailbox,
-        };
+        let submission = Submission { socket, transfer, step, progress: Arc::clone(&progress), id, mailbox };
         let token = reactor.begin(submission);
         Sending::Pending(token, progress)
     }
@@ -263,11 +229,7 @@ impl Environment {
     fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
         let (began, used) = self.window.get();
         let now = Instant::now();
-        let (began, used) = if now - began < INLINE_WINDOW.1 {
-            (began, used)
-        } else {
-            (now, 0)
-        };
+        let (began, used) = if now - began < INLINE_WINDOW.1 { (began, used) } else { (now, 0) };
         let budget = INLINE_BYTES.min(INLINE_WINDOW.0.saturating_sub(used));
         if budget == 0 {
             return Step::Yield;
@@ -286,25 +248,4 @@ pub enum Sending {
     Failed(Failure, Arc<Progress>),
     /// The engine has it, under this token.
     Pending(Token, Arc<Progress>),
-}
-
-/// Why the system would not even begin.
-#[derive(Debug)]
-pub struct Refusal {
-    /// What it answered.
-    pub errno: sys::Errno,
-    /// Which call was refused.
-    pub syscall: &'static str,
-}
-
-impl Refusal {
-    fn of(syscall: &'static str) -> impl Fn(sys::Errno) -> Self {
-        move |errno| Self { errno, syscall }
-    }
-
-    /// Duplicating finds out first what `sendfile(2)` would have said of a number that is not open.
-    fn of_sendfile(errno: sys::Errno) -> Self {
-        let syscall = if errno.0 == libc::EBADF { "sendfile" } else { "dup" };
-        Self { errno, syscall }
-    }
 }

@@ -28,9 +28,10 @@ use napi::{Env, Result, Status};
 use napi_derive::napi;
 
 use engine::{answer, Command, Progress};
-use environment::{Refusal, Sending};
+use environment::Sending;
 use reactor::Reactor;
 use stats::STATS;
+use sys::Refusal;
 use transfer::{Part, Region, Transfer};
 
 /// One `sendfile(2)` on this thread.
@@ -76,10 +77,7 @@ impl Environment {
         offset: Either<f64, BigInt>,
         len: f64,
     ) -> Option<Refused> {
-        self.0
-            .sendfile(id, output, input, position(offset), len as usize)
-            .err()
-            .map(Refused::from)
+        self.0.sendfile(id, output, input, position(offset), len as usize).err().map(Refused::from)
     }
 
     /// Delivers 0 to `id` once, when `fd` is writable. Returns a token for `unwatch`.
@@ -134,14 +132,8 @@ impl Environment {
         parts: Vec<Either<Uint8Array, Piece>>,
         holds_tail: bool,
     ) -> Result<Either<f64, Outgoing>> {
-        let parts = parts
-            .into_iter()
-            .map(Part::try_from)
-            .collect::<Result<Vec<_>>>()?;
-        Ok(self
-            .0
-            .transfer(id, socket, Transfer::new(parts, false), holds_tail)
-            .into())
+        let parts = parts.into_iter().map(Part::try_from).collect::<Result<Vec<_>>>()?;
+        Ok(self.0.transfer(id, socket, Transfer::new(parts, false), holds_tail).into())
     }
 
     /// Sends the tail of a transfer, when 1 was delivered to its `id`.
@@ -182,9 +174,7 @@ impl File {
     }
 
     fn open(&self) -> Result<&Arc<file::File>> {
-        self.0
-            .as_ref()
-            .ok_or_else(|| napi::Error::from_reason("the file was given up"))
+        self.0.as_ref().ok_or_else(|| napi::Error::from_reason("the file was given up"))
     }
 }
 
@@ -207,11 +197,7 @@ impl TryFrom<Either<Uint8Array, Piece<'_>>> for Part<file::File> {
             Either::A(bytes) => Part::Bytes(bytes.to_vec()),
             Either::B(Piece { file, offset, len }) => {
                 let file = Arc::clone(file.open()?);
-                Part::Region(Region {
-                    file,
-                    offset: offset as u64,
-                    len: len as u64,
-                })
+                Part::Region(Region { file, offset: offset as u64, len: len as u64 })
             }
         })
     }
@@ -253,16 +239,12 @@ impl From<Sending> for Either<f64, Outgoing> {
     fn from(sending: Sending) -> Self {
         match sending {
             Sending::Done(sent) => Either::A(sent as f64),
-            Sending::Pending(token, progress) => Either::B(Outgoing {
-                progress,
-                token: Some(token),
-                failure: 0.0,
-            }),
-            Sending::Failed(failure, progress) => Either::B(Outgoing {
-                progress,
-                token: None,
-                failure: answer::failure(failure),
-            }),
+            Sending::Pending(token, progress) => {
+                Either::B(Outgoing { progress, token: Some(token), failure: 0.0 })
+            }
+            Sending::Failed(failure, progress) => {
+                Either::B(Outgoing { progress, token: None, failure: answer::failure(failure) })
+            }
         }
     }
 }
@@ -271,14 +253,7 @@ impl From<Sending> for Either<f64, Outgoing> {
 /// Returns 0 or a negative errno.
 #[napi(catch_unwind)]
 pub fn end_connection(socket: i32, reset: bool) -> f64 {
-    number(
-        if reset {
-            sys::reset(&socket)
-        } else {
-            sys::shut_down(&socket)
-        }
-        .map(|()| 0),
-    )
+    number(if reset { sys::reset(&socket) } else { sys::shut_down(&socket) }.map(|()| 0))
 }
 
 /// Bytes that the peer has not acknowledged, or a negative errno.
@@ -328,10 +303,7 @@ pub fn counters() -> Counters {
 
 impl From<Refusal> for Refused {
     fn from(Refusal { errno, syscall }: Refusal) -> Self {
-        Self {
-            errno: -errno.0,
-            syscall,
-        }
+        Self { errno: -errno.0, syscall }
     }
 }
 

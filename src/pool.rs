@@ -2,17 +2,20 @@
 //! and from libuv's pool, because a blocking destination may hold a thread for as long as it likes.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{unbounded, Receiver, Sender};
+use crossbeam_channel::{unbounded, Receiver, RecvTimeoutError, Sender};
 
 use crate::completion::Mailbox;
 use crate::sys;
 
 /// Most threads an environment gets. A blocked call holds one, and nobody else's work runs on them.
 const MAX_THREADS: usize = 4;
+
+/// A thread without work ends after so long.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Enough for one system call and the completion; the default of 2 MiB is address space for nothing.
 const STACK_BYTES: usize = 128 * 1024;
@@ -33,29 +36,28 @@ pub struct Job {
     pub len: usize,
 }
 
-/// The threads of one environment. They start when needed, and end when the pool is dropped and
-/// their current call has returned. A pool per environment, so that a worker that was terminated
+/// The threads of one environment. They start when needed, and end when there is nothing to do, or
+/// when the pool is dropped and their current call has returned. A pool per environment, so that a worker that was terminated
 /// with its calls blocked takes no thread from the others.
 pub struct Pool {
     jobs: Sender<Job>,
     queue: Receiver<Job>,
     mailbox: Mailbox,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    threads: usize,
     /// Jobs submitted and not yet answered.
-    unanswered: Arc<AtomicUsize>,
-    threads: Mutex<usize>,
+    unanswered: usize,
 }
 
 impl Pool {
     /// A pool without threads, whose answers go to `mailbox`.
     pub fn new(mailbox: Mailbox) -> Self {
         let (jobs, queue) = unbounded();
-        Self {
-            jobs,
-            queue,
-            mailbox,
-            unanswered: Arc::default(),
-            threads: Mutex::new(0),
-        }
+        Self { jobs, queue, mailbox, counts: Arc::default() }
     }
 
     /// Queues `job`; its answer goes to the mailbox.
@@ -63,16 +65,15 @@ impl Pool {
     /// # Errors
     /// The errno of starting a thread, when none runs yet and the first is refused: nothing was queued.
     pub fn submit(&self, job: Job) -> sys::Result<()> {
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        let unanswered = self.unanswered.load(Ordering::Acquire) + 1;
-        if unanswered > *threads && *threads < MAX_THREADS {
+        let mut counts = lock(&self.counts);
+        if counts.unanswered >= counts.threads && counts.threads < MAX_THREADS {
             match self.start_thread() {
-                Ok(()) => *threads += 1,
-                Err(errno) if *threads == 0 => return Err(errno),
+                Ok(()) => counts.threads += 1,
+                Err(errno) if counts.threads == 0 => return Err(errno),
                 Err(_) => {} // the threads that run will come to it
             }
         }
-        self.unanswered.fetch_add(1, Ordering::AcqRel);
+        counts.unanswered += 1;
         // Cannot fail: this pool holds a receiver.
         let _ = self.jobs.send(job);
         Ok(())
@@ -81,32 +82,45 @@ impl Pool {
     fn start_thread(&self) -> sys::Result<()> {
         let queue = self.queue.clone();
         let mailbox = Arc::clone(&self.mailbox);
-        let unanswered = Arc::clone(&self.unanswered);
-        thread::Builder::new()
-            .name("sendfile-call".into())
-            .stack_size(STACK_BYTES)
-            .spawn(move || {
-                sys::block_signals();
-                for job in queue {
-                    run(job, &mailbox);
-                    unanswered.fetch_sub(1, Ordering::AcqRel);
-                }
-            })?;
+        let counts = Arc::clone(&self.counts);
+        thread::Builder::new().name("sendfile-call".into()).stack_size(STACK_BYTES).spawn(move || {
+            sys::block_signals();
+            serve(&queue, &mailbox, &counts);
+        })?;
         Ok(())
     }
+}
+
+/// Until the pool is dropped, or there has been nothing to do for a while.
+fn serve(queue: &Receiver<Job>, mailbox: &Mailbox, counts: &Mutex<Counts>) {
+    loop {
+        match queue.recv_timeout(IDLE) {
+            Ok(job) => {
+                run(job, mailbox);
+                lock(counts).unanswered -= 1;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let mut counts = lock(counts);
+                // Not with a job on its way that no other thread is free for.
+                if counts.unanswered < counts.threads {
+                    counts.threads -= 1;
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn run(job: Job, mailbox: &Mailbox) {
     if mailbox.is_closed() {
         return;
     }
-    let Job {
-        id,
-        output,
-        input,
-        offset,
-        len,
-    } = job;
+    let Job { id, output, input, offset, len } = job;
     let moved = sys::sendfile(&output, &input, offset, len);
     // Before the answer: once the caller knows, closing its own descriptor must be what the peer sees.
     drop((output, input));
@@ -120,19 +134,12 @@ mod tests {
     use std::fs::File;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
 
     const SOON: Duration = Duration::from_secs(20);
 
     fn zeros(id: f64, output: OwnedFd, len: usize) -> Job {
         let input = File::open("/proc/self/exe").unwrap().into();
-        Job {
-            id,
-            output,
-            input,
-            offset: Some(0),
-            len,
-        }
+        Job { id, output, input, offset: Some(0), len }
     }
 
     /// Both ends of a blocking stream whose write end is full.
@@ -150,8 +157,7 @@ mod tests {
         let pool = Pool::new(mailbox.shared());
         let blocked: Vec<_> = (1..MAX_THREADS).map(|_| full_stream()).collect();
         for (out, _) in &blocked {
-            pool.submit(zeros(1.0, out.try_clone().unwrap().into(), 4096))
-                .unwrap();
+            pool.submit(zeros(1.0, out.try_clone().unwrap().into(), 4096)).unwrap();
         }
         let (out, _peer) = UnixStream::pair().unwrap();
         pool.submit(zeros(2.0, out.into(), 100)).unwrap();

@@ -6,7 +6,7 @@
 //! duplicate is closed: epoll follows the open file, not the number.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,13 +18,13 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::completion::Mailbox;
 use crate::engine::{Command, Engine, Submission};
-use crate::sys;
+use crate::sys::{self, Refusal};
 
 /// Readiness events taken from the kernel at once.
 const EVENTS: usize = 256;
 const STACK_BYTES: usize = 128 * 1024;
 
-/// The process's reactor; started by the first watch, and again should its thread have ended.
+/// The process's reactor, once something is waited for.
 static SHARED: Mutex<Option<Arc<Reactor>>> = Mutex::new(None);
 
 struct Watch {
@@ -32,6 +32,9 @@ struct Watch {
     id: f64,
     mailbox: Mailbox,
 }
+
+/// After an error that cannot be.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The event that means: there are commands.
 const WAKE: Token = Token(usize::MAX);
@@ -49,18 +52,16 @@ struct State {
     watches: HashMap<Token, Watch>,
     /// Never reused, so that a late event cannot be taken for another watch's.
     next: usize,
-    /// Set when the thread has ended: no event will come.
-    ended: bool,
 }
 
 impl Reactor {
     /// The reactor of this process.
     ///
     /// # Errors
-    /// The errno of creating the epoll set or its thread.
-    pub fn shared() -> sys::Result<Arc<Self>> {
+    /// What the system refused it: an epoll set, or a thread.
+    pub fn shared() -> Result<Arc<Self>, Refusal> {
         let mut shared = lock(&SHARED);
-        if let Some(reactor) = shared.as_ref().filter(|reactor| !lock(&reactor.state).ended) {
+        if let Some(reactor) = shared.as_ref() {
             return Ok(Arc::clone(reactor));
         }
         let reactor = Self::start()?;
@@ -68,24 +69,15 @@ impl Reactor {
         Ok(reactor)
     }
 
-    /// The reactor of this process, if anything was ever watched.
+    /// The reactor of this process, if anything was ever waited for.
     pub fn started() -> Option<Arc<Self>> {
         lock(&SHARED).clone()
     }
 
-    fn start() -> sys::Result<Arc<Self>> {
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKE)?;
-        let (commands, received) = unbounded();
-        let registry = poll.registry().try_clone()?;
-        let reactor = Arc::new(Self {
-            registry,
-            state: Mutex::default(),
-            commands,
-            waker,
-        });
+    fn start() -> Result<Arc<Self>, Refusal> {
+        let (reactor, poll, engines, received) =
+            Self::create().map_err(|error| Refusal::of("epoll_create")(error.into()))?;
         let running = Arc::clone(&reactor);
-        let engines = poll.registry().try_clone()?;
         thread::Builder::new()
             .name("sendfile-epoll".into())
             .stack_size(STACK_BYTES)
@@ -94,8 +86,19 @@ impl Reactor {
                 let replies = Arc::clone(&running);
                 let engine = Engine::new(engines, Arc::new(move |command| replies.command(command)));
                 running.run(poll, engine, &received);
-            })?;
+            })
+            .map_err(|error| Refusal::of("pthread_create")(error.into()))?;
         Ok(reactor)
+    }
+
+    fn create() -> io::Result<(Arc<Self>, Poll, Registry, Receiver<Command>)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let (commands, received) = unbounded();
+        let registry = poll.registry().try_clone()?;
+        let engines = poll.registry().try_clone()?;
+        let reactor = Self { registry, state: Mutex::default(), commands, waker };
+        Ok((Arc::new(reactor), poll, engines, received))
     }
 
     /// Hands a transfer to the engine. The returned token cancels it.
@@ -110,11 +113,10 @@ impl Reactor {
 
     /// Sends the engine a command, from any thread.
     pub fn command(&self, command: Command) {
-        // Fails only when the thread has ended, and its transfers with it.
-        if self.commands.send(command).is_ok() {
-            // An eventfd's counter cannot overflow with one addition a command.
-            let _ = self.waker.wake();
-        }
+        // The thread that receives them never ends, and an eventfd's counter cannot overflow with one
+        // addition a command.
+        let _ = self.commands.send(command);
+        let _ = self.waker.wake();
     }
 
     /// Delivers `id` to `mailbox` once, when `fd` is writable, or has failed or been hung up, so
@@ -126,8 +128,7 @@ impl Reactor {
         let mut state = lock(&self.state);
         let token = Token(state.next);
         // Registered under the lock, which the reactor's thread takes before it looks for the watch.
-        self.registry
-            .register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::WRITABLE)?;
+        self.registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::WRITABLE)?;
         state.next += 1;
         state.watches.insert(token, Watch { fd, id, mailbox });
         Ok(token)
@@ -142,10 +143,8 @@ impl Reactor {
     /// Forgets everything whose environment has gone.
     pub fn cancel_closed(&self) {
         self.command(Command::Sweep);
-        let gone: Vec<_> = lock(&self.state)
-            .watches
-            .extract_if(|_, watch| watch.mailbox.is_closed())
-            .collect();
+        let gone: Vec<_> =
+            lock(&self.state).watches.extract_if(|_, watch| watch.mailbox.is_closed()).collect();
         for (_, watch) in gone {
             self.close(Some(watch));
         }
@@ -166,7 +165,9 @@ impl Reactor {
             match poll.poll(&mut events, wait) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => return self.end(),
+                // None of epoll_wait(2)'s other errors can be the system's doing. Whatever it is, it must
+                // neither end the waiting of everybody nor take a whole core.
+                Err(_) => thread::sleep(PAUSE),
             }
             for event in &events {
                 if event.token() == WAKE || engine.ready(event.token()) {
@@ -187,18 +188,6 @@ impl Reactor {
             mailbox.deliver(id, 0.0);
         }
     }
-
-    /// Without its epoll set the reactor cannot wait. Everybody is told to try, and the next watch
-    /// starts a new one: a busy moment rather than silence.
-    fn end(&self) {
-        let mut state = lock(&self.state);
-        state.ended = true;
-        let left = std::mem::take(&mut state.watches);
-        drop(state);
-        for watch in left.into_values() {
-            self.fire(Some(watch));
-        }
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -212,7 +201,6 @@ mod tests {
     use crate::completion::fake::FakeMailbox;
     use std::fs::File;
     use std::io::{Read, Write};
-    use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
     use std::sync::mpsc::TryRecvError;
 
@@ -299,22 +287,7 @@ mod tests {
         let reactor = Reactor::start().unwrap();
         let (mailbox, _answers) = FakeMailbox::new();
         let file = File::open("/proc/self/exe").unwrap();
-        assert_eq!(
-            reactor.watch(file.into(), 1.0, mailbox.shared()),
-            Err(sys::Errno(libc::EPERM))
-        );
+        assert_eq!(reactor.watch(file.into(), 1.0, mailbox.shared()), Err(sys::Errno(libc::EPERM)));
         assert!(lock(&reactor.state).watches.is_empty());
-    }
-
-    #[test]
-    fn an_ended_reactor_leaves_nobody_waiting() {
-        let reactor = Reactor::start().unwrap();
-        let (mailbox, answers) = FakeMailbox::new();
-        let (out, peer) = full_stream();
-        out.shutdown(Shutdown::Read).unwrap();
-        reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
-        reactor.end();
-        assert_eq!(answers.recv_timeout(SOON), Ok((1.0, 0.0)));
-        drop(peer);
     }
 }

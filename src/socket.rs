@@ -18,18 +18,12 @@ pub struct Socket<'a, S: AsRawFd> {
 impl<'a, S: AsRawFd> Socket<'a, S> {
     /// On the JavaScript thread.
     pub fn inline(socket: &'a S) -> Self {
-        Self {
-            socket,
-            lane: &STATS.inline_bytes,
-        }
+        Self { socket, lane: &STATS.inline_bytes }
     }
 
     /// On the reactor's thread.
     pub fn on_reactor(socket: &'a S) -> Self {
-        Self {
-            socket,
-            lane: &STATS.reactor_bytes,
-        }
+        Self { socket, lane: &STATS.reactor_bytes }
     }
 
     fn count(&self, kind: &Counter, answer: sys::Result<usize>) -> sys::Result<usize> {
@@ -53,10 +47,7 @@ impl<S: AsRawFd> Kernel for Socket<'_, S> {
     }
 
     fn sendfile(&mut self, file: &File, offset: u64, len: usize) -> sys::Result<usize> {
-        self.count(
-            &STATS.sendfile_bytes,
-            sys::sendfile(self.socket, file, Some(offset as i64), len),
-        )
+        self.count(&STATS.sendfile_bytes, sys::sendfile(self.socket, file, Some(offset as i64), len))
     }
 
     fn read_cached(&mut self, file: &File, offset: u64, buffer: &mut [u8]) -> sys::Result<usize> {

@@ -57,7 +57,9 @@ for (const [name, failure] of Object.entries(forms)) {
       [{}, 'an instance of Object'],
       [[], 'an instance of Array'],
       [new Date(), 'an instance of Date'],
-      [Object.create(null), '[Object: null prototype] {}']
+      [Object.create(null), '[Object: null prototype] {}'],
+      [{ fd: '1' }, 'an instance of Object'],
+      [{ fd: 1n }, 'an instance of Object']
     ]
     for (const [value, described] of values) {
       const message = (argument) => `The "${argument}" argument must be of type number or an instance of ` +
@@ -77,10 +79,12 @@ for (const [name, failure] of Object.entries(forms)) {
       await range(1.5, 'an integer', '1.5')
       await range(NaN, 'an integer', 'NaN')
       await range(Infinity, 'an integer', 'Infinity')
+      await check(args({ fd: 2 ** 32 + 1 }), RangeError, 'ERR_OUT_OF_RANGE',
+        `The value of "${argument}.fd" is out of range. It must be >= 0 && <= 2147483647. Received 4_294_967_297`)
     }
   })
 
-  test(`${name}: off is a safe integer, a BigInt to 2^63-1, or null`, async () => {
+  test(`${name}: off is an integer or BigInt to 2^63-1, or null`, async () => {
     const type = (value, received) => check([1, 0, value, 1], TypeError, 'ERR_INVALID_ARG_TYPE',
       `The "off" argument must be of type number or bigint, or null. Received ${received}`)
     await type(undefined, 'undefined')
@@ -89,8 +93,8 @@ for (const [name, failure] of Object.entries(forms)) {
 
     const range = (value, must, received) => check([1, 0, value, 1], RangeError, 'ERR_OUT_OF_RANGE',
       `The value of "off" is out of range. It must be ${must}. Received ${received}`)
-    await range(-1, '>= 0 && <= 9007199254740991', '-1')
-    await range(2 ** 53, '>= 0 && <= 9007199254740991', '9_007_199_254_740_992')
+    await range(-1, '>= 0 && <= 9223372036854775807', '-1')
+    await range(2 ** 63, '>= 0 && <= 9223372036854775807', '9_223_372_036_854_776_000')
     await range(0.5, 'an integer', '0.5')
     await range(NaN, 'an integer', 'NaN')
     await range(-1n, '>= 0n && <= 9223372036854775807n', '-1n')
@@ -182,9 +186,18 @@ test('watchWritable takes an open, connected, unencrypted net.Socket', async (t)
     assert.equal(err.code, 'ERR_INVALID_ARG_TYPE')
     assert.match(err.message, /^The "socket" argument must be an instance of net\.Socket\. Received /)
   }
-  const { here } = await connection(t)
+  const none = (socket, why) => {
+    const err = thrown(() => watchWritable(socket))
+    assert.equal(err.code, 'ERR_SENDFILE_NO_DESCRIPTOR')
+    assert.equal(err.message, `The "socket" argument has no descriptor to use: ${why}`)
+  }
+  const { here, there } = await connection(t)
+  const connecting = net.connect(here.localPort, '127.0.0.1').on('error', () => {})
+  none(connecting, 'the socket is still connecting')
+  connecting.destroy()
+  const encrypted = new tls.TLSSocket(there)
+  none(encrypted, 'a TLS socket, whose bytes must be encrypted')
+  encrypted.destroy()
   here.destroy()
-  const err = thrown(() => watchWritable(here))
-  assert.equal(err.code, 'ERR_SENDFILE_NO_DESCRIPTOR')
-  assert.equal(err.message, 'The "socket" argument has no descriptor to use: the socket is closed')
+  none(here, 'the socket is closed')
 })

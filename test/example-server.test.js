@@ -13,8 +13,8 @@ const {
 const SERVER = path.join(root, 'examples', 'server.js')
 
 /** The example, running: its port, what it said, and how to stop it as Ctrl-C does. */
-async function serve (t, file, env = {}) {
-  const child = spawn(process.execPath, [SERVER, '0', file], { env: { ...process.env, ...env } })
+async function serve (t, file, args = [SERVER, '0', file]) {
+  const child = spawn(process.execPath, args, { cwd: root })
   t.after(() => child.kill('SIGKILL'))
   const said = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => { said[name] += text })
@@ -149,6 +149,26 @@ test('a file that cannot be read is reported, and ends that client only', async 
   assert.equal((await digest(await connect(port))).sha256, sha256('now there'))
   await until(() => held(pid, missing).files === 0)
   assert.equal(await stop(), 0)
+})
+
+test('the program of the README, with clients that say something and clients that do not', async (t) => {
+  const [, program] = /```js\n([^]+?)```/.exec(fs.readFileSync(path.join(root, 'README.md'), 'utf8'))
+  const listening = program.replace('.listen(8080, \'127.0.0.1\')',
+    '.listen(0, \'127.0.0.1\', function () { console.log(\'on port \' + this.address().port) })')
+  assert.notEqual(listening, program)
+  const { pid, port, stop } = await serve(t, null, ['-e', listening])
+  const readme = path.join(root, 'README.md')
+  const before = held(pid, readme).sockets
+  for (let i = 0; i < 20; i++) {
+    const client = await connect(port)
+    if (i % 2 === 0) client.write('hello')
+    assert.equal((await digest(client)).sha256, sha256(fs.readFileSync(readme)))
+  }
+  await until(() => {
+    const { sockets, files } = held(pid, readme)
+    return sockets === before && files === 0
+  })
+  await stop()
 })
 
 test('an empty file is an empty answer', async (t) => {

@@ -7,7 +7,7 @@ const path = require('node:path')
 const { root, run, temporaryFolder, test } = require('./helpers')
 
 const manifest = require('sendfile-native/package.json')
-const EXPORTS = ['EAGAIN', 'promises', 'sendfile', 'trySendfile', 'watchWritable']
+const EXPORTS = ['EAGAIN', 'promises', 'sendfile', 'stats', 'transferFile', 'trySendfile', 'watchWritable']
 
 /** A copy of the package as it is published, with the addons that `addons` names. */
 function installed (t, addons = {}) {
@@ -140,5 +140,5 @@ test('building without cargo fails with one sentence that says what to install',
   const { code, stdout, stderr } = await run([path.join(root, 'scripts', 'build.js')], { env: { PATH: folder } })
   assert.equal(code, 1)
   assert.equal(stdout, '')
-  assert.match(stderr, /^sendfile-native: building from source needs Rust: install cargo [^\n]+\n$/)
+  assert.match(stderr, /^sendfile-native: building from source needs Rust 1\.88 or later [^\n]+ there is no cargo: install them, [^\n]+\n$/)
 })

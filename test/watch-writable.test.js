@@ -3,7 +3,9 @@
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { once } = require('node:events')
+const http2 = require('node:http2')
 const net = require('node:net')
+const { before } = require('node:test')
 const util = require('node:util')
 const { Worker } = require('node:worker_threads')
 const { EAGAIN, trySendfile, watchWritable } = require('sendfile-native')
@@ -11,6 +13,14 @@ const {
   MIB, connection, cpuTicks, descriptors, digest, fill, fillForGood, numberOf, open, run, sha256, temporaryFile,
   temporaryFolder, test, threads, turns, until
 } = require('./helpers')
+
+before(async () => { // the reactor keeps descriptors of its own: they are no leak
+  const ends = []
+  const { here } = await connection({ after: (end) => ends.push(end) })
+  watchWritable(here)
+  await once(here, 'drain')
+  for (const end of ends) end()
+})
 
 /** A connection that takes no more, and a count of the 'drain' events on it. */
 async function full (t, listen) {
@@ -165,6 +175,49 @@ test('closing the socket cancels it, and the peer sees the end at once', async (
   assert.deepEqual(left, [])
 })
 
+test('also when the listeners of the socket were removed, and when it is connected again', async (t) => {
+  const { accepted, connect } = await silentServer(t)
+  const input = open(t, process.execPath)
+  const sockets = () => [...descriptors().values()].filter((target) => target.startsWith('socket:')).length
+  const before = sockets()
+
+  const removed = await connect()
+  await fillForGood(removed, input)
+  watchWritable(removed)
+  removed.removeAllListeners()
+  removed.on('error', () => {}).destroy()
+  await once(removed, 'close')
+  await until(() => accepted.length === 1)
+  accepted.pop().destroy()
+  await until(() => sockets() === before)
+
+  const again = await connect()
+  watchWritable(again)
+  again.destroy()
+  await once(again, 'close')
+  await until(() => accepted.length === 1)
+  again.connect(accepted[0].localPort, '127.0.0.1').pause()
+  await once(again, 'connect')
+  await fillForGood(again, input)
+  watchWritable(again)
+  again.destroy()
+  await once(again, 'close')
+  await until(() => accepted.length === 2)
+  while (accepted.length > 0) accepted.pop().destroy()
+  await until(() => sockets() === before)
+})
+
+test('the socket of an HTTP/2 session is the session\'s', async (t) => {
+  const server = http2.createServer().listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const session = http2.connect(`http://127.0.0.1:${server.address().port}`)
+  await once(session, 'connect')
+  assert.throws(() => watchWritable(session.socket), { code: 'ERR_HTTP2_NO_SOCKET_MANIPULATION' })
+  assert.throws(() => trySendfile(session.socket, 0, 0, 1), { code: 'ERR_HTTP2_NO_SOCKET_MANIPULATION' })
+  session.destroy()
+})
+
 test('a watch that is cancelled while it waits for the queue ends as quietly', async (t) => {
   const { here, there, drains } = await full(t)
   here.write('never sent')
@@ -193,7 +246,6 @@ test('a peer that resets is never met with silence', async (t) => {
 test('watches again and again on one socket, and leaves no descriptor', async (t) => {
   const { here, there, input, drains } = await full(t)
   const before = descriptors().size
-  const listeners = here.listenerCount('close')
   there.resume()
   for (let i = 0; i < 200; i++) {
     fill(here, input)
@@ -201,7 +253,6 @@ test('watches again and again on one socket, and leaves no descriptor', async (t
     await once(here, 'drain')
   }
   assert.equal(drains(), 200)
-  assert.equal(here.listenerCount('close'), listeners + 1, 'one listener, however many watches')
   assert.equal(descriptors().size, before)
 })
 
@@ -278,7 +329,9 @@ test('a number that was closed and reused gets no other socket\'s event', async 
 
 test('keeps the process alive as long as the socket may, and no longer', async () => {
   const program = (then) => `
-    const net = require('node:net')
+    const http2 = require('node:http2')
+const net = require('node:net')
+const { before } = require('node:test')
     const { watchWritable } = require('sendfile-native')
     const { fill } = require('./test/helpers')
     const fs = require('node:fs')
@@ -326,7 +379,9 @@ test('works in a worker that alone has loaded the addon, and again after it has 
 })
 
 const FULL_PAIR = `
-  const net = require('node:net')
+  const http2 = require('node:http2')
+const net = require('node:net')
+const { before } = require('node:test')
   const fs = require('node:fs')
   const { parentPort } = require('node:worker_threads')
   const { watchWritable } = require('sendfile-native')

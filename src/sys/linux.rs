@@ -64,10 +64,7 @@ pub fn read(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Result<usize
 /// Reads what is in memory (`RWF_NOWAIT`, preadv2(2)). `EAGAIN`: nothing is; `EOPNOTSUPP`: the file
 /// system cannot tell.
 pub fn read_cached(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Result<usize> {
-    let target = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
+    let target = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     retry(|| {
         // SAFETY: one iovec, that describes `buffer`; both outlive the call.
         unsafe { libc::preadv2(file.as_raw_fd(), &raw const target, 1, offset, libc::RWF_NOWAIT) }
@@ -181,10 +178,7 @@ pub fn shut_down(socket: &impl AsRawFd) -> Result<()> {
 
 /// Resets a TCP connection, whoever else has it open: without lingering, and disconnected.
 pub fn reset(socket: &impl AsRawFd) -> Result<()> {
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     retry(|| {
         // SAFETY: the option's value is a `linger`, of that size, and outlives the call.
         (unsafe {
@@ -197,18 +191,11 @@ pub fn reset(socket: &impl AsRawFd) -> Result<()> {
             )
         }) as isize
     })?;
-    let nobody = libc::sockaddr {
-        sa_family: libc::AF_UNSPEC as libc::sa_family_t,
-        sa_data: [0; 14],
-    };
+    let nobody = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
     retry(|| {
         // SAFETY: the address is a `sockaddr`, of that size, and outlives the call.
         (unsafe {
-            libc::connect(
-                socket.as_raw_fd(),
-                &raw const nobody,
-                size_of_val(&nobody) as libc::socklen_t,
-            )
+            libc::connect(socket.as_raw_fd(), &raw const nobody, size_of_val(&nobody) as libc::socklen_t)
         }) as isize
     })
     .map(drop)
@@ -256,12 +243,7 @@ mod tests {
     fn file_with(contents: &[u8]) -> File {
         let name = format!("sendfile-native-{}-{:p}", std::process::id(), contents);
         let path = std::env::temp_dir().join(name);
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .unwrap();
+        let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
         std::fs::remove_file(path).unwrap();
         file.write_all(contents).unwrap();
         file.rewind().unwrap();
@@ -312,5 +294,26 @@ mod tests {
         let mut byte = [0];
         peer.read_exact(&mut byte).unwrap();
         assert_eq!(&byte, b"c");
+    }
+
+    #[test]
+    fn an_interrupted_call_is_repeated_and_any_other_error_is_not() {
+        let interrupt = |errno: i32| {
+            // SAFETY: takes nothing; the answer is this thread's own errno.
+            let location = unsafe { libc::__errno_location() };
+            // SAFETY: which is always there to write to.
+            unsafe { *location = errno };
+            -1
+        };
+        let mut calls = 0;
+        let answer = retry(|| {
+            calls += 1;
+            if calls < 3 {
+                return interrupt(libc::EINTR);
+            }
+            5
+        });
+        assert_eq!((answer, calls), (Ok(5), 3));
+        assert_eq!(retry(|| interrupt(libc::EIO)), Err(Errno(libc::EIO)));
     }
 }

@@ -3,10 +3,7 @@
 //! # Safety
 //! This is the only module that may contain `unsafe`. Descriptor numbers that come from JavaScript
 //! are the caller's business: the kernel checks that a number is open, and answers `EBADF` if not.
-#![allow(
-    unsafe_code,
-    reason = "the one module where the addon meets C; every block states why it is sound"
-)]
+#![allow(unsafe_code, reason = "the one module where the addon meets C; every block states why it is sound")]
 
 mod linux;
 mod node;
@@ -37,3 +34,25 @@ impl From<std::io::Error> for Errno {
 
 /// What a system call answers.
 pub type Result<T> = std::result::Result<T, Errno>;
+
+/// Why the system would not even begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it answered.
+    pub errno: Errno,
+    /// Which call was refused.
+    pub syscall: &'static str,
+}
+
+impl Refusal {
+    /// What `syscall` answered.
+    pub fn of(syscall: &'static str) -> impl Fn(Errno) -> Self {
+        move |errno| Self { errno, syscall }
+    }
+
+    /// Duplicating finds out first what `sendfile(2)` would have said of a number that is not open.
+    pub fn of_sendfile(errno: Errno) -> Self {
+        let syscall = if errno.0 == libc::EBADF { "sendfile" } else { "dup" };
+        Self { errno, syscall }
+    }
+}

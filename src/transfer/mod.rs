@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use kernel::{Kernel, Residency};
 
-use crate::sys::Errno;
+use crate::sys::{Errno, Refusal};
 
 /// Up to this size a region is read and leaves with the bytes before it in one send(2): for so little,
 /// a second system call costs more than the copy.
@@ -107,8 +107,8 @@ pub enum Failure {
     Read(Errno),
     /// The file ended before the region did.
     Truncated,
-    /// The system would not let it wait for the socket (epoll_ctl(2)).
-    Wait(Errno),
+    /// The system would not let it wait for the socket.
+    Wait(Refusal),
 }
 
 /// A gather list, and how far it has come.
@@ -139,16 +139,7 @@ impl<F> Transfer<F> {
                 Part::Region(region) => region.len,
             })
             .sum();
-        Self {
-            parts,
-            front: 0,
-            remaining,
-            sent: 0,
-            holds_tail,
-            barren: 0,
-            fetched: (0, 0),
-            ready: 0,
-        }
+        Self { parts, front: 0, remaining, sent: 0, holds_tail, barren: 0, fetched: (0, 0), ready: 0 }
     }
 
     /// Bytes that are in the kernel.
@@ -166,11 +157,7 @@ impl<F> Transfer<F> {
         let start = self.sent;
         loop {
             self.drop_spent();
-            let held = if self.holds_tail {
-                TAIL.min(self.remaining)
-            } else {
-                0
-            };
+            let held = if self.holds_tail { TAIL.min(self.remaining) } else { 0 };
             if self.remaining == held {
                 match self.gather_tail(kernel) {
                     Ok(()) if self.parts.is_empty() => return Step::Done,
@@ -242,9 +229,7 @@ impl<F> Transfer<F> {
     }
 
     fn next_region(&self) -> Option<usize> {
-        self.parts
-            .iter()
-            .position(|part| matches!(part, Part::Region(region) if region.len > 0))
+        self.parts.iter().position(|part| matches!(part, Part::Region(region) if region.len > 0))
     }
 
     /// Sends from the part in front, at most `allowance` bytes of it.
@@ -261,9 +246,7 @@ impl<F> Transfer<F> {
                 let bytes = &bytes[self.front..];
                 let len = bytes.len().min(usize::try_from(allowance).unwrap_or(usize::MAX));
                 let more = self.remaining > len as u64;
-                let sent = kernel
-                    .send(&bytes[..len], more)
-                    .map_err(|errno| stop(errno, Failure::Send))?;
+                let sent = kernel.send(&bytes[..len], more).map_err(|errno| stop(errno, Failure::Send))?;
                 self.front += sent;
                 sent as u64
             }
@@ -278,10 +261,7 @@ impl<F> Transfer<F> {
         let Some(Part::Region(region)) = self.parts.front_mut() else {
             return Ok(0);
         };
-        let len = region
-            .len
-            .min(allowance)
-            .min(self.ready.saturating_sub(region.offset));
+        let len = region.len.min(allowance).min(self.ready.saturating_sub(region.offset));
         match kernel.sendfile(&region.file, region.offset, len as usize) {
             Ok(0) => Err(Step::Failed(Failure::Truncated)),
             Ok(sent) => {
@@ -365,11 +345,7 @@ impl<F> Transfer<F> {
         let Part::Region(region) = &self.parts[index] else {
             return Step::Yield;
         };
-        let times = if self.fetched.0 == region.offset {
-            self.fetched.1 + 1
-        } else {
-            1
-        };
+        let times = if self.fetched.0 == region.offset { self.fetched.1 + 1 } else { 1 };
         self.fetched = (region.offset, times);
         let copied = copied || times > EVICTIONS;
         let piece = if copied { COPIED_PIECE } else { PIECE };
@@ -385,8 +361,7 @@ impl<F> Transfer<F> {
     fn gather_tail<K: Kernel<File = F>>(&mut self, kernel: &mut K) -> Result<(), Step<F>> {
         while let Some(index) = self.next_region() {
             self.read_small(kernel, index)?;
-            self.parts
-                .retain(|part| !matches!(part, Part::Region(region) if region.len == 0));
+            self.parts.retain(|part| !matches!(part, Part::Region(region) if region.len == 0));
         }
         Ok(())
     }

@@ -15,14 +15,8 @@ struct File {
 }
 
 fn file(len: usize, seed: u8, opaque: bool) -> Arc<File> {
-    let bytes = (0..len)
-        .map(|at| (at.wrapping_mul(31) >> 3) as u8 ^ seed)
-        .collect();
-    Arc::new(File {
-        bytes,
-        opaque,
-        refused: AtomicBool::new(false),
-    })
+    let bytes = (0..len).map(|at| (at.wrapping_mul(31) >> 3) as u8 ^ seed).collect();
+    Arc::new(File { bytes, opaque, refused: AtomicBool::new(false) })
 }
 
 /// What the kernel does next, from a list of random numbers that is read round and round.
@@ -40,23 +34,12 @@ struct Simulated {
 
 impl Simulated {
     fn new(choices: Vec<u8>) -> Self {
-        Self {
-            received: Vec::new(),
-            choices,
-            next: 0,
-            fails: None,
-            calls: 0,
-            waited: false,
-            known: (0, 0),
-        }
+        Self { received: Vec::new(), choices, next: 0, fails: None, calls: 0, waited: false, known: (0, 0) }
     }
 
     fn choice(&mut self) -> u8 {
         self.next += 1;
-        self.choices
-            .get(self.next % self.choices.len().max(1))
-            .copied()
-            .unwrap_or(255)
+        self.choices.get(self.next % self.choices.len().max(1)).copied().unwrap_or(255)
     }
 
     /// How many of `len` bytes the socket takes, or what it answers.
@@ -154,22 +137,14 @@ fn run(transfer: &mut Transfer<File>, kernel: &mut Simulated, budget: u64) -> Re
         if matches!(step, Step::Tail) {
             assert!(transfer.remaining <= TAIL && transfer.remaining > 0);
             step = transfer.finish(kernel);
-            assert!(
-                !matches!(step, Step::Cold(_) | Step::Tail | Step::Yield),
-                "a tail lies in memory"
-            );
+            assert!(!matches!(step, Step::Cold(_) | Step::Tail | Step::Yield), "a tail lies in memory");
         }
         match step {
             Step::Done => return Ok(()),
             Step::Failed(failure) => return Err(failure),
             Step::WouldBlock | Step::Yield => {}
             Step::Tail => unreachable!("finished above"),
-            Step::Cold(Wanted {
-                file,
-                offset,
-                len,
-                copied,
-            }) => {
+            Step::Cold(Wanted { file, offset, len, copied }) => {
                 assert!(len > 0);
                 let start = (offset as usize).min(file.bytes.len());
                 let bytes = &file.bytes[start..(start + len as usize).min(file.bytes.len())];
@@ -182,10 +157,7 @@ fn run(transfer: &mut Transfer<File>, kernel: &mut Simulated, budget: u64) -> Re
             }
         }
     }
-    panic!(
-        "the transfer does not end: {transfer:?}",
-        transfer = transfer.parts.len()
-    );
+    panic!("the transfer does not end: {transfer:?}", transfer = transfer.parts.len());
 }
 
 #[derive(Clone, Debug)]
@@ -201,11 +173,7 @@ fn planned() -> impl Strategy<Value = Planned> {
         proptest::collection::vec(any::<u8>(), 0..6000).prop_map(Planned::Bytes),
         (0..FILE_LENGTHS.len(), any::<u32>(), any::<u32>()).prop_map(|(file, offset, len)| {
             let offset = offset as usize % FILE_LENGTHS[file];
-            Planned::Region {
-                file,
-                offset,
-                len: len as usize % (FILE_LENGTHS[file] - offset + 1),
-            }
+            Planned::Region { file, offset, len: len as usize % (FILE_LENGTHS[file] - offset + 1) }
         }),
     ]
 }
@@ -285,11 +253,7 @@ proptest! {
 
 #[test]
 fn a_head_and_a_small_file_leave_in_one_send() {
-    let region = Region {
-        file: file(5000, 0, false),
-        offset: 0,
-        len: 5000,
-    };
+    let region = Region { file: file(5000, 0, false), offset: 0, len: 5000 };
     let mut kernel = Simulated::new(vec![255]);
     let mut transfer = Transfer::new([Part::Bytes(b"head".to_vec()), Part::Region(region)], false);
     assert!(matches!(transfer.advance(&mut kernel, 1 << 20), Step::Done));
@@ -299,11 +263,7 @@ fn a_head_and_a_small_file_leave_in_one_send() {
 
 #[test]
 fn a_head_waits_for_a_cold_body() {
-    let region = Region {
-        file: file(500_000, 0, false),
-        offset: 0,
-        len: 500_000,
-    };
+    let region = Region { file: file(500_000, 0, false), offset: 0, len: 500_000 };
     let mut kernel = Simulated::new(vec![0]);
     let mut transfer = Transfer::new([Part::Bytes(b"head".to_vec()), Part::Region(region)], false);
     assert!(matches!(transfer.advance(&mut kernel, 1 << 20), Step::Cold(_)));
@@ -313,21 +273,14 @@ fn a_head_waits_for_a_cold_body() {
 #[test]
 fn a_file_that_answers_eagain_for_a_writable_socket_is_copied() {
     let file = file(500_000, 0, false);
-    let region = Region {
-        file: Arc::clone(&file),
-        offset: 0,
-        len: 500_000,
-    };
+    let region = Region { file: Arc::clone(&file), offset: 0, len: 500_000 };
     let mut kernel = Simulated::new(vec![150]);
     kernel.fails = Some((libc::EAGAIN, 0));
     let mut transfer = Transfer::new([Part::Region(region)], false);
     for _ in 0..BARREN_TURNS {
         assert!(matches!(transfer.advance(&mut kernel, 1 << 20), Step::WouldBlock));
     }
-    assert!(matches!(
-        transfer.advance(&mut kernel, 1 << 20),
-        Step::Cold(Wanted { copied: true, .. })
-    ));
+    assert!(matches!(transfer.advance(&mut kernel, 1 << 20), Step::Cold(Wanted { copied: true, .. })));
     kernel.fails = None;
     assert_eq!(run(&mut transfer, &mut kernel, 1 << 20), Ok(()));
     assert!(kernel.received == file.bytes);
@@ -335,11 +288,7 @@ fn a_file_that_answers_eagain_for_a_writable_socket_is_copied() {
 
 #[test]
 fn a_piece_that_is_evicted_again_and_again_is_kept_in_memory() {
-    let region = Region {
-        file: file(500_000, 0, false),
-        offset: 0,
-        len: 500_000,
-    };
+    let region = Region { file: file(500_000, 0, false), offset: 0, len: 500_000 };
     let mut kernel = Simulated::new(vec![0]);
     let mut transfer = Transfer::new([Part::Region(region)], false);
     for copied in [false, false, true] {

@@ -13,6 +13,9 @@ const { trySendfile } = require('sendfile-native')
 const root = path.join(__dirname, '..', '..')
 const MIB = 1 << 20
 
+/** Whether zero copy is on in this run: the suite passes with and without. */
+const isNative = process.env.SENDFILE_NATIVE !== 'off'
+
 /** A test that ends, if need be by failing. */
 function test (name, run) {
   nodeTest(name, { timeout: 60_000 }, run)
@@ -168,6 +171,7 @@ module.exports = {
   digest,
   fill,
   fillForGood,
+  isNative,
   numberOf,
   open,
   root,

@@ -7,7 +7,7 @@ import sendfileNative = require('sendfile-native')
 
 declare const socket: net.Socket
 declare const handle: fs.promises.FileHandle
-const { EAGAIN, promises, sendfile, trySendfile, watchWritable } = sendfileNative
+const { EAGAIN, promises, sendfile, stats, transferFile, trySendfile, watchWritable } = sendfileNative
 
 const bytes: number = sendfile(socket, handle, 0, 1)
 const tried: number = trySendfile(fs.createWriteStream('a'), fs.createReadStream('b'), 0n, 1)
@@ -31,3 +31,11 @@ trySendfile(1, 2, 3, 4n)
 trySendfile(1, 2, undefined, 4)
 // @ts-expect-error only a socket can be watched
 watchWritable(1)
+
+const transferred: Promise<boolean> = transferFile(socket, new URL('file:///a'), {
+  start: 0, end: 9, signal: new AbortController().signal, endDestination: false, fallback: false, zeroCopy: true,
+  onProgress: (bytesSent: number, total: number) => {}
+}).then(({ bytesSent, zeroCopy, reason, changed }) => reason === 'tls' && bytesSent > 0 && zeroCopy && changed)
+const copied: number = stats().bytes.copied + (stats().fallbacks.wrapped ?? 0)
+// @ts-expect-error there is no such option
+transferFile(socket, 'file', { begin: 1 })

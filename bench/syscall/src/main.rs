@@ -24,14 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = File::open(path)?;
 
     let null = File::options().write(true).open("/dev/null")?;
-    let success = nanoseconds(iterations, || {
-        sendfile(&null, &file, Some(&mut 0), BYTES) == Ok(BYTES)
-    })?;
+    let success = nanoseconds(iterations, || sendfile(&null, &file, Some(&mut 0), BYTES) == Ok(BYTES))?;
 
     let (socket, _peer) = full_socket(&file)?;
-    let eagain = nanoseconds(iterations, || {
-        sendfile(&socket, &file, Some(&mut 0), BYTES) == Err(Errno::AGAIN)
-    })?;
+    let eagain =
+        nanoseconds(iterations, || sendfile(&socket, &file, Some(&mut 0), BYTES) == Err(Errno::AGAIN))?;
 
     println!(r#"{{"success":{success:.1},"eagain":{eagain:.1}}}"#);
     Ok(())

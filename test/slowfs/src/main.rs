@@ -96,12 +96,7 @@ impl Shared {
             }
         }
         let (folder, state) = (File::open(source)?, Mutex::default());
-        Ok(Shared {
-            folder,
-            files,
-            state,
-            changed: Condvar::new(),
-        })
+        Ok(Shared { folder, files, state, changed: Condvar::new() })
     }
 
     fn file(&self, ino: INodeNo) -> Option<&(String, File)> {
@@ -110,9 +105,7 @@ impl Shared {
     }
 
     fn attributes(&self, ino: INodeNo) -> io::Result<FileAttr> {
-        let (name, file) = self
-            .file(ino)
-            .map_or(("", &self.folder), |(name, file)| (name, file));
+        let (name, file) = self.file(ino).map_or(("", &self.folder), |(name, file)| (name, file));
         let metadata = file.metadata()?;
         let pretended = self.state.lock().sizes.get(name).copied();
         let mtime = metadata.modified()?;
@@ -266,11 +259,9 @@ impl Filesystem for SlowFs {
     }
 
     fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.call("getattr", self.name(ino), move |shared| {
-            match shared.attributes(ino) {
-                Ok(attributes) => reply.attr(&TTL, &attributes),
-                Err(err) => reply.error(err.into()),
-            }
+        self.call("getattr", self.name(ino), move |shared| match shared.attributes(ino) {
+            Ok(attributes) => reply.attr(&TTL, &attributes),
+            Err(err) => reply.error(err.into()),
         });
     }
 
@@ -292,11 +283,9 @@ impl Filesystem for SlowFs {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.call("read", self.name(ino), move |shared| {
-            match shared.read(ino, offset, size) {
-                Ok(bytes) => reply.data(&bytes),
-                Err(err) => reply.error(err),
-            }
+        self.call("read", self.name(ino), move |shared| match shared.read(ino, offset, size) {
+            Ok(bytes) => reply.data(&bytes),
+            Err(err) => reply.error(err),
         });
     }
 
@@ -326,12 +315,7 @@ impl Filesystem for SlowFs {
         mut reply: ReplyDirectory,
     ) {
         for (index, (name, _)) in (0..).zip(&self.0.files).skip(offset as usize) {
-            if reply.add(
-                INodeNo(FIRST_FILE + index),
-                index + 1,
-                FileType::RegularFile,
-                name,
-            ) {
+            if reply.add(INodeNo(FIRST_FILE + index), index + 1, FileType::RegularFile, name) {
                 break;
             }
         }

@@ -12,12 +12,7 @@ use rustix::pipe::{pipe_with, PipeFlags};
 /// Both ends of a connected, blocking unix socket.
 #[napi(js_name = "socketpair")]
 pub fn unix_socketpair() -> Result<Vec<i32>> {
-    pair(socketpair(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    ))
+    pair(socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None))
 }
 
 /// The read end and the write end of a blocking pipe.
