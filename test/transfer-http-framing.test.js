@@ -165,6 +165,21 @@ test('what is written before and after goes out around the file, in order, chunk
   assertNothingCopied()
 })
 
+test('a response that goes on after the file promises no length', async (t) => {
+  const file = temporaryFile(t, 1000)
+  const { port } = await serve(t, async (req, res) => {
+    await transferFile(res, file.path, { endDestination: false })
+    await transferFile(res, file.path, { endDestination: false })
+    res.end('after')
+  })
+  const expected = Buffer.concat([file.bytes, file.bytes, Buffer.from('after')])
+  for (const version of ['1.1', '1.0']) {
+    const { headers, body } = await get(t, port, '/', { version })
+    assert.equal(headers['content-length'], undefined)
+    assertBytes(body, expected)
+  }
+})
+
 test('what is written before and after goes out around the file, in order, under a Content-Length', async (t) => {
   const file = temporaryFile(t, 3 * MIB)
   const { port } = await serve(t, async (req, res) => {
