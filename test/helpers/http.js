@@ -168,7 +168,7 @@ async function untilStalled (socket) {
   await until(() => {
     looks = socket.bytesWritten === last && last > 0 ? looks + 1 : 0
     last = socket.bytesWritten
-    return looks === 10
+    return looks === 20
   })
 }
 
