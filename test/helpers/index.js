@@ -17,8 +17,8 @@ const MIB = 1 << 20
 const isNative = process.env.SENDFILE_NATIVE !== 'off'
 
 /** A test that ends, if need be by failing. */
-function test (name, run) {
-  nodeTest(name, { timeout: 60_000 }, run)
+function test (name, options, run = options) {
+  nodeTest(name, { timeout: 60_000, ...(run === options ? {} : options) }, run)
 }
 
 /** A folder that goes with the test. */
