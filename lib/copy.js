@@ -14,10 +14,11 @@ const PIECE = 256 * 1024
  * next when the last was written.
  * @param {import('./open-file').OpenFile} file stays open
  * @param {(err: Error | null) => void} done
- * @returns {{ sent: number, stop(): void }}
+ * @returns {{ sent: number, underWay: number, stop(): void }} bytes of pieces that were written, and of the one that is
+ *   being written
  */
 function copy (file, offset, length, write, done) {
-  const state = { sent: 0, stopped: false, stop () { this.stopped = true } }
+  const state = { sent: 0, underWay: 0, stopped: false, stop () { this.stopped = true } }
   const next = () => {
     if (state.stopped) return
     if (state.sent === length) return done(null)
@@ -27,9 +28,11 @@ function copy (file, offset, length, write, done) {
       if (state.stopped) return
       if (err) return done(err)
       if (bytes === 0) return done(truncated())
+      state.underWay = bytes
       write(buffer.subarray(0, bytes), (err) => {
         if (state.stopped) return
         if (err) return done(err)
+        state.underWay = 0
         state.sent += bytes
         count.copied(bytes)
         next()

@@ -44,8 +44,14 @@ function hasOwnDescriptor (socket) {
   return (kind === 'TCP' || kind === 'Pipe') && isDescriptor(socket._handle.fd)
 }
 
+/** What libuv has not given to the kernel yet of what was written, and the descriptor that it goes to. */
+function queuedInHandle (socket) {
+  const { fd = -1, writeQueueSize = 0 } = socket._handle ?? {}
+  return { fd, bytes: writeQueueSize }
+}
+
 function isDescriptor (fd) {
   return Number.isInteger(fd) && fd >= 0
 }
 
-module.exports = { descriptorOf, descriptorOfSocket, hasOwnDescriptor, isReferenced }
+module.exports = { descriptorOf, descriptorOfSocket, hasOwnDescriptor, isReferenced, queuedInHandle }

@@ -8,7 +8,7 @@ const { AsyncResource } = require('node:async_hooks')
 const net = require('node:net')
 const { addon } = require('./binding')
 const { copy } = require('./copy')
-const { descriptorOfSocket } = require('./descriptor')
+const { descriptorOfSocket, queuedInHandle } = require('./descriptor')
 const { ours, socketReason } = require('./eligibility')
 const { Sending } = require('./environment')
 const { destinationClosed } = require('./errors')
@@ -125,10 +125,11 @@ class Batch {
     return this.sending?.sent ?? 0
   }
 
-  /** Bytes that the peer has acknowledged, while the engine sends. */
+  /** Bytes that the peer has acknowledged, give or take a constant. */
   taken () {
-    if (this.sending === null) return undefined
-    return this.equipment.bytesSent + this.sent - addon.unacknowledged(this.sending.fd)
+    if (this.sending !== null) return this.equipment.bytesSent + this.sent - addon.unacknowledged(this.sending.fd)
+    // While it is copied, libuv's queue is full between two pieces, and says nothing.
+    return addon === null ? undefined : bytesWritten.call(this.socket) - unsent(this.socket)
   }
 
   advance () {
@@ -144,8 +145,13 @@ class Batch {
         const bytes = toBuffer(entry)
         if (bytes.length > 0) (this.region === null ? this.before : this.after).push(bytes)
         this.index++
-      } else if (region.isSettled) {
+      } else if (region.isSettled && !region.endsConnection) {
         this.index++ // cancelled, or could not be opened: nothing in its place
+      } else if (region.isSettled && this.before.length === 0 && this.region === null) {
+        this.socket.destroy() // cancelled after its head, and everything before it has left
+        return
+      } else if (region.isSettled) {
+        if (!this.flush()) return
       } else if (this.region !== null || (!region.isOpen && this.before.length > 0)) {
         if (!this.flush()) return // what stands before it
       } else if (!region.isOpen) {
@@ -226,10 +232,11 @@ class Batch {
       else prototype._writeGeneric.call(this.socket, false, bytes, 'buffer', (err) => written(err ?? null))
     }
     const settled = (err) => {
+      const sent = region?.progress() ?? 0
       this.copying = null
       if (err) {
-        err.bytesSent = region?.progress() ?? 0
-        this.fail(err, region, err.bytesSent)
+        err.bytesSent = sent
+        this.fail(err, region, sent)
         return
       }
       region?.settle(null, region.length)
@@ -240,10 +247,17 @@ class Batch {
       const rest = (err) => err ? settled(err) : write(joined(after)[0], settled)
       if (region === null) return rest(null)
       const { file, offset, length } = region
-      region.begin(() => this.copying?.sent ?? 0)
-      this.copying = { sent: 0, stop () {} } // before the first piece is read
+      region.begin(() => this.copied())
+      this.copying = { sent: 0, underWay: 0, stop () {} } // before the first piece is read
       this.copying = copy(file, offset, length, write, rest)
     })
+  }
+
+  /** Bytes of the region being copied that libuv has given to the kernel. */
+  copied () {
+    if (this.copying === null) return 0
+    const { sent, underWay } = this.copying
+    return sent + Math.max(underWay - queuedInHandle(this.socket).bytes, 0)
   }
 
   /**
@@ -283,6 +297,12 @@ class Batch {
   regions () {
     return this.entries.map(({ chunk }) => regionOf(chunk)).filter((region) => region !== undefined)
   }
+}
+
+/** Bytes that were written to a socket and that its peer has not acknowledged. */
+function unsent (socket) {
+  const { fd, bytes } = queuedInHandle(socket)
+  return bytes + Math.max(addon.unacknowledged(fd), 0)
 }
 
 function toBuffer ({ chunk, encoding }) {

@@ -93,9 +93,16 @@ function invalidArgValue (name, why, value) {
 }
 
 /** The destination was destroyed, or ended, before it had all bytes. */
-function destinationClosed () {
+function destinationClosed (cause) {
   return withCode(Error, 'ERR_STREAM_PREMATURE_CLOSE', 'The destination was closed before it had the whole file',
-    destinationClosed)
+    destinationClosed, cause ? { cause } : undefined)
+}
+
+/** As http's own, of a file that is longer than the Content-Length that the caller promised. */
+function contentLengthMismatch (length, promised) {
+  return withCode(Error, 'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+    `The file's ${length} byte(s) do not match the content-length of ${promised} byte(s) set in header`,
+    contentLengthMismatch)
 }
 
 /** As Node's own, for an operation that an AbortSignal ended. */
@@ -129,6 +136,7 @@ function separated (value) {
 module.exports = {
   EAGAIN,
   aborted,
+  contentLengthMismatch,
   destinationClosed,
   invalidArgType,
   invalidArgValue,

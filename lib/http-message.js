@@ -7,7 +7,7 @@ const http = require('node:http')
 const { copy } = require('./copy')
 const { socketReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
-const { destinationClosed, responseBusy } = require('./errors')
+const { contentLengthMismatch, destinationClosed, responseBusy, truncated } = require('./errors')
 const { Region } = require('./region')
 const { count } = require('./stats')
 
@@ -71,7 +71,12 @@ function sendOnMessage (transfer) {
     transfer.open((err) => {
       if (err || transfer.isSettled) return
       if (message.destroyed) return transfer.fail(destinationClosed())
-      sendBody(transfer, guard)
+      try {
+        sendBody(transfer, guard)
+      } catch (err) { // http's own refusal, or of who replaced `end`: what is queued cannot be taken back
+        transfer.fail(err)
+        message.destroy()
+      }
     })
   })
 }
@@ -92,16 +97,22 @@ function sendBody (transfer, guard) {
     if (settings.endDestination) end()
     transfer.succeed()
   }
-  transfer.onAbort = () => message.destroy()
   const status = message.statusCode
   const hasBody = message.method === 'HEAD' ? false : message._hasBody !== false && status !== 204 && status !== 304
-  if (!message.headersSent && status !== 204 && !message.hasHeader('transfer-encoding') && !message.hasHeader('content-length')) {
+  // A response that goes on after the file has a length that only the caller knows.
+  const isWhole = settings.endDestination && !message.headersSent && status !== 204
+  if (isWhole && !message.hasHeader('transfer-encoding') && !message.hasHeader('content-length')) {
     message.setHeader('Content-Length', length)
   }
-  if (!hasBody || length === 0) {
+  if (!hasBody) {
     transfer.length = 0
     return finish()
   }
+  const promised = settings.endDestination ? promisedLength(message) : length
+  if (length > promised && !message.strictContentLength) return transfer.fail(contentLengthMismatch(length, promised))
+  const isShort = length < promised && !message.strictContentLength
+  if (length === 0 && !isShort) return finish()
+  transfer.onAbort = () => message.destroy()
   if (transfer.reason !== null && guard.isWrapped) return copyBody(transfer, write, finish)
 
   const region = new Region({
@@ -110,10 +121,16 @@ function sendBody (transfer, guard) {
       transfer.reason ??= region.copied
       if (err) {
         transfer.fail(err)
-        if (!message.destroyed) message.destroy()
+        if (!region.endsConnection) message.destroy()
         return
       }
       guard.busy = false
+      if (isShort) {
+        // What follows would be taken for the rest of this body.
+        transfer.fail(truncated())
+        message.destroy()
+        return
+      }
       transfer.succeed()
     }
   })
@@ -123,13 +140,31 @@ function sendBody (transfer, guard) {
   region.copies = transfer.reason
   region.holdsTail = settings.endDestination
   transfer.progress = () => region.progress()
-  transfer.cleanups.push(() => region.settle(destinationClosed()))
 
   if (message.socket) equip(message.socket)
   else message.once('socket', equip)
   write(region.asChunk(length), (err) => { if (err) region.settle(err) })
+  transfer.onAbort = (err) => {
+    if (region.begun || !message.socket) {
+      message.destroy()
+      return
+    }
+    region.endsConnection = true
+    region.settle(err)
+  }
   // At once, so that the head, the body and the end are one batch of the socket's queue.
-  if (settings.endDestination) end()
+  if (settings.endDestination && !isShort) end()
+}
+
+/** What the head promises, when no body was written yet: otherwise nobody counted. */
+function promisedLength (message) {
+  if (message.chunkedEncoding || message.hasHeader('transfer-encoding')) return undefined
+  if (!message.headersSent) return toLength(message.getHeader('content-length'))
+  return message._headerSent ? undefined : toLength(/^content-length: *(\d+)\r$/im.exec(message._header)?.[1])
+}
+
+function toLength (value) {
+  return value === undefined ? undefined : Number(value)
 }
 
 /** Through whatever replaced `write`. */

@@ -31,6 +31,8 @@ class Region {
     /** Why it was copied, if it was. */
     this.copied = null
     this.begun = false
+    /** Whether, cancelled in the queue, it takes the connection with it. */
+    this.endsConnection = false
     this.isSettled = false
     /** @type {() => number} */
     this.progress = () => 0

@@ -11,6 +11,7 @@ const { aborted, destinationClosed, invalidArgType, unavailable } = require('./e
 const { openFile, sourceOf } = require('./open-file')
 const { transferOptions } = require('./options')
 const { Region } = require('./region')
+const { lifeOf } = require('./socket-life')
 const { count } = require('./stats')
 
 const PROGRESS_MS = 100
@@ -96,7 +97,7 @@ class FileTransfer {
       }
       if (err) this.fail(err)
       opened(err ?? null)
-    })
+    }).catch((err) => this.fail(err)) // what a destination threw that does not take the bytes after all
   }
 
   take (file) {
@@ -158,11 +159,19 @@ class FileTransfer {
     return { destination, file: typeof source === 'number' ? source : source.toString(), offset, length, duration }
   }
 
-  /** Fails the call when `emitter` closes before it has settled. */
-  failOnClose (emitter) {
-    const closed = () => this.fail(destinationClosed())
-    emitter.once('close', closed)
-    this.cleanups.push(() => emitter.off('close', closed))
+  /** Fails the call when the destination closes before it has settled. */
+  failOnClose (destination) {
+    if (destination instanceof net.Socket) {
+      // Many calls may wait for one connection: no listener each.
+      const destroyed = (err) => this.fail(destinationClosed(err))
+      const { onDestroy } = lifeOf(destination)
+      onDestroy.add(destroyed)
+      this.cleanups.push(() => onDestroy.delete(destroyed))
+    } else {
+      const closed = () => this.fail(destinationClosed())
+      destination.once('close', closed)
+      this.cleanups.push(() => destination.off('close', closed))
+    }
   }
 }
 
@@ -218,6 +227,9 @@ function sendOnWritable (transfer) {
   transfer.onAbort = () => { if (copying !== null) destination.destroy?.() }
   transfer.open((err) => {
     if (err || transfer.isSettled) return
+    if (destination.stream?.headRequest || destination.statusCode === 204 || destination.statusCode === 304) {
+      transfer.length = 0 // HTTP/2: the head is all
+    }
     const write = (bytes, written) => destination.write(bytes, (err) => written(err ?? null))
     transfer.progress = () => copying?.sent ?? 0
     copying = copy(transfer.file, transfer.offset, transfer.length, write, (err) => {

@@ -585,7 +585,8 @@ test('a pending transfer keeps the process alive as long as its socket does', as
   `
   const cases = [
     ['setTimeout(() => there.resume(), 50).unref()', `${40 * MIB}\n`],
-    ['setTimeout(() => here.unref(), 50).unref()', ''],
+    // A copy is a pending write of Node's own, which unref() does not let go of.
+    ...(isNative ? [['setTimeout(() => here.unref(), 50).unref()', '']] : []),
     ['setTimeout(() => process.exit(), 50)', '']
   ]
   for (const [then, output] of cases) {
