@@ -71,7 +71,7 @@ impl Environment {
         let mailbox = Arc::new(NodeMailbox { deliver, closed: AtomicBool::new(false) });
         env.add_env_cleanup_hook(Arc::clone(&mailbox), |mailbox| {
             mailbox.closed.store(true, Ordering::Release);
-            if let Some(reactor) = Reactor::started() {
+            for reactor in Reactor::started() {
                 reactor.cancel_closed();
             }
         })?;

@@ -92,7 +92,7 @@ impl Environment {
     /// Forgets a watch; one that was delivered already is no error.
     #[napi(catch_unwind)]
     pub fn unwatch(&self, token: f64) {
-        if let Some(reactor) = Reactor::started() {
+        for reactor in Reactor::started() {
             reactor.cancel(Token(token as usize));
         }
     }
@@ -229,7 +229,8 @@ impl Outgoing {
     #[napi(catch_unwind)]
     pub fn cancel(&self) {
         drop(self.progress.take_tail());
-        if let (Some(token), Some(reactor)) = (self.token, Reactor::started()) {
+        let Some(token) = self.token else { return };
+        for reactor in Reactor::started() {
             reactor.command(Command::Cancel(token));
         }
     }

@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,8 +25,18 @@ use crate::sys::{self, Refusal};
 const EVENTS: usize = 256;
 const STACK_BYTES: usize = 128 * 1024;
 
-/// The process's reactor, once something is waited for.
-static SHARED: Mutex<Option<Arc<Reactor>>> = Mutex::new(None);
+/// The process's reactors, once something is waited for.
+static SHARED: Mutex<Reactors> = Mutex::new(Reactors { started: Vec::new(), turn: 0 });
+
+/// One serves thousands of connections; more are for more cores than one can fill (`SENDFILE_THREADS`).
+const DEFAULT_REACTORS: usize = 1;
+const MAX_REACTORS: usize = 64;
+
+struct Reactors {
+    started: Vec<Arc<Reactor>>,
+    /// Whose turn it is to take a transfer.
+    turn: usize,
+}
 
 struct Watch {
     fd: OwnedFd,
@@ -42,36 +53,41 @@ const WAKE: Token = Token(usize::MAX);
 /// Waits for descriptors to become writable.
 pub struct Reactor {
     registry: Registry,
-    state: Mutex<State>,
+    watches: Mutex<Watches>,
     commands: Sender<Command>,
     waker: Waker,
 }
 
-#[derive(Default)]
-struct State {
-    watches: HashMap<Token, Watch>,
-    /// Never reused, so that a late event cannot be taken for another watch's.
-    next: usize,
+type Watches = HashMap<Token, Watch>;
+
+/// A token is never reused, so that a late event cannot be taken for another's.
+fn next_token() -> Token {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    Token(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Reactor {
-    /// The reactor of this process.
+    /// One of the reactors of this process: each in turn.
     ///
     /// # Errors
     /// What the system refused it: an epoll set, or a thread.
     pub fn shared() -> Result<Arc<Self>, Refusal> {
-        let mut shared = lock(&SHARED);
-        if let Some(reactor) = shared.as_ref() {
-            return Ok(Arc::clone(reactor));
+        let mut reactors = lock(&SHARED);
+        reactors.turn = (reactors.turn + 1) % reactors_wanted();
+        let turn = reactors.turn;
+        if turn >= reactors.started.len() {
+            match Self::start() {
+                Ok(reactor) => reactors.started.push(reactor),
+                Err(refusal) if reactors.started.is_empty() => return Err(refusal),
+                Err(_) => {} // those that run take it
+            }
         }
-        let reactor = Self::start()?;
-        *shared = Some(Arc::clone(&reactor));
-        Ok(reactor)
+        Ok(Arc::clone(&reactors.started[turn % reactors.started.len()]))
     }
 
-    /// The reactor of this process, if anything was ever waited for.
-    pub fn started() -> Option<Arc<Self>> {
-        lock(&SHARED).clone()
+    /// The reactors of this process, if anything was ever waited for.
+    pub fn started() -> Vec<Arc<Self>> {
+        lock(&SHARED).started.clone()
     }
 
     fn start() -> Result<Arc<Self>, Refusal> {
@@ -97,16 +113,13 @@ impl Reactor {
         let (commands, received) = unbounded();
         let registry = poll.registry().try_clone()?;
         let engines = poll.registry().try_clone()?;
-        let reactor = Self { registry, state: Mutex::default(), commands, waker };
+        let reactor = Self { registry, watches: Mutex::default(), commands, waker };
         Ok((Arc::new(reactor), poll, engines, received))
     }
 
     /// Hands a transfer to the engine. The returned token cancels it.
     pub fn begin(&self, submission: Submission) -> Token {
-        let mut state = lock(&self.state);
-        let token = Token(state.next);
-        state.next += 1;
-        drop(state);
+        let token = next_token();
         self.command(Command::Begin(token, Box::new(submission)));
         token
     }
@@ -125,26 +138,24 @@ impl Reactor {
     /// # Errors
     /// The errno of `epoll_ctl(2)`: `EPERM` when the file cannot be waited for, `ENOSPC`, `ENOMEM`.
     pub fn watch(&self, fd: OwnedFd, id: f64, mailbox: Mailbox) -> sys::Result<Token> {
-        let mut state = lock(&self.state);
-        let token = Token(state.next);
+        let mut watches = lock(&self.watches);
+        let token = next_token();
         // Registered under the lock, which the reactor's thread takes before it looks for the watch.
         self.registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::WRITABLE)?;
-        state.next += 1;
-        state.watches.insert(token, Watch { fd, id, mailbox });
+        watches.insert(token, Watch { fd, id, mailbox });
         Ok(token)
     }
 
     /// Forgets a watch and closes its descriptor. One that was delivered already is no error.
     pub fn cancel(&self, token: Token) {
-        let watch = lock(&self.state).watches.remove(&token);
+        let watch = lock(&self.watches).remove(&token);
         self.close(watch);
     }
 
     /// Forgets everything whose environment has gone.
     pub fn cancel_closed(&self) {
         self.command(Command::Sweep);
-        let gone: Vec<_> =
-            lock(&self.state).watches.extract_if(|_, watch| watch.mailbox.is_closed()).collect();
+        let gone: Vec<_> = lock(&self.watches).extract_if(|_, watch| watch.mailbox.is_closed()).collect();
         for (_, watch) in gone {
             self.close(Some(watch));
         }
@@ -173,7 +184,7 @@ impl Reactor {
                 if event.token() == WAKE || engine.ready(event.token()) {
                     continue;
                 }
-                let watch = lock(&self.state).watches.remove(&event.token());
+                let watch = lock(&self.watches).remove(&event.token());
                 self.fire(watch);
             }
             while let Ok(command) = commands.try_recv() {
@@ -188,6 +199,15 @@ impl Reactor {
             mailbox.deliver(id, 0.0);
         }
     }
+}
+
+/// `SENDFILE_THREADS`, where it says something sensible.
+fn reactors_wanted() -> usize {
+    static WANTED: OnceLock<usize> = OnceLock::new();
+    *WANTED.get_or_init(|| {
+        let value = std::env::var("SENDFILE_THREADS").ok().and_then(|value| value.parse().ok());
+        value.filter(|wanted| (1..=MAX_REACTORS).contains(wanted)).unwrap_or(DEFAULT_REACTORS)
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -239,7 +259,7 @@ mod tests {
         reactor.watch(copy(&out), 8.0, mailbox.shared()).unwrap();
         assert_eq!(answers.recv_timeout(SOON), Ok((8.0, 0.0)));
         assert_eq!(answers.try_recv(), Err(TryRecvError::Empty));
-        assert!(lock(&reactor.state).watches.is_empty());
+        assert!(lock(&reactor.watches).is_empty());
     }
 
     #[test]
@@ -277,7 +297,7 @@ mod tests {
         reactor.watch(copy(&out), 2.0, other.shared()).unwrap();
         mailbox.close();
         reactor.cancel_closed();
-        assert_eq!(lock(&reactor.state).watches.len(), 1);
+        assert_eq!(lock(&reactor.watches).len(), 1);
         empty(&mut peer);
         assert_eq!(others_answers.recv_timeout(SOON), Ok((2.0, 0.0)));
     }
@@ -288,6 +308,6 @@ mod tests {
         let (mailbox, _answers) = FakeMailbox::new();
         let file = File::open("/proc/self/exe").unwrap();
         assert_eq!(reactor.watch(file.into(), 1.0, mailbox.shared()), Err(sys::Errno(libc::EPERM)));
-        assert!(lock(&reactor.state).watches.is_empty());
+        assert!(lock(&reactor.watches).is_empty());
     }
 }
