@@ -207,7 +207,6 @@ class Batch {
       this.socket._unrefTimer()
       const ofRegion = region === null ? 0 : Math.min(Math.max(sent - start, 0), region.length)
       if (err) {
-        err.bytesSent = ofRegion
         this.fail(err, region, ofRegion)
         return
       }
@@ -235,7 +234,6 @@ class Batch {
       const sent = region?.progress() ?? 0
       this.copying = null
       if (err) {
-        err.bytesSent = sent
         this.fail(err, region, sent)
         return
       }

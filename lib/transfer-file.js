@@ -44,9 +44,11 @@ function senderFor (destination) {
     'an instance of net.Socket, http.ServerResponse, http.ClientRequest, or Writable', destination)
 }
 
+/** One connection's error may fail several calls: each has its own, with its own count. */
 function withBytesSent (err, bytesSent) {
-  err.bytesSent ??= bytesSent
-  return err
+  const own = err.bytesSent === undefined ? err : Object.assign(new err.constructor(err.message, { cause: err }), err)
+  own.bytesSent = bytesSent
+  return own
 }
 
 /** One call: its file, what it settles, and who is told. */
@@ -141,10 +143,10 @@ class FileTransfer {
   fail (err) {
     if (this.isSettled) return
     this.isSettled = true
-    withBytesSent(err, this.progress())
-    if (channels.error.hasSubscribers) channels.error.publish({ ...this.message(), error: err })
+    const error = withBytesSent(err, this.progress())
+    if (channels.error.hasSubscribers) channels.error.publish({ ...this.message(), error })
     this.cleanUp()
-    this.reject(err)
+    this.reject(error)
   }
 
   cleanUp () {

@@ -308,6 +308,19 @@ test('a peer that resets fails the call, and the socket, with the system\'s erro
   await failed
 })
 
+test('calls that one reset fails have an error each, with their own count', async (t) => {
+  const file = temporaryFile(t, 40 * MIB)
+  const small = temporaryFile(t, 'x')
+  const { here, there } = await connection(t)
+  const calls = [file, small, small].map(({ path }) => transferFile(here, path, { endDestination: false }))
+  await once(there.resume(), 'data')
+  there.resetAndDestroy()
+  const errors = (await Promise.allSettled(calls)).map(({ reason }) => reason)
+  assert.equal(new Set(errors).size, 3)
+  for (const err of errors) assert.match(err.code, /^(ECONNRESET|EPIPE|ERR_STREAM_PREMATURE_CLOSE)$/)
+  assert.deepEqual(errors.slice(1).map(({ bytesSent }) => bytesSent), [0, 0])
+})
+
 test('end() after the call waits for the file; a half-closed peer gets all of it', async (t) => {
   const file = temporaryFile(t, 10 * MIB)
   const { here, there } = await connection(t)
