@@ -5,9 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::file::File;
 use crate::sys;
-use crate::transfer::{Fetched, Wanted};
 
 /// Threads of the process, at most. They start when needed.
 const MAX_THREADS: usize = 8;
@@ -16,9 +14,6 @@ const MAX_THREADS: usize = 8;
 const MAX_PER_DEVICE: usize = MAX_THREADS / 2;
 
 const STACK_BYTES: usize = 128 * 1024;
-
-/// Read through at a time, to have it in the page cache.
-const BUFFER: usize = 64 * 1024;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -117,32 +112,6 @@ impl State {
             }
         }
     }
-}
-
-/// Reads what a transfer asks for.
-pub fn fetch(wanted: &Wanted<File>) -> Fetched {
-    let end = wanted.offset + wanted.len;
-    let mut buffer = vec![0; if wanted.copied { wanted.len as usize } else { BUFFER }];
-    let mut at = wanted.offset;
-    let mut filled = 0;
-    while at < end {
-        let len = (end - at).min((buffer.len() - filled) as u64) as usize;
-        match sys::read(wanted.file.as_ref(), at as i64, &mut buffer[filled..filled + len]) {
-            Ok(0) => break,
-            Ok(read) => {
-                at += read as u64;
-                filled += if wanted.copied { read } else { 0 };
-            }
-            // What was read before the error still goes out.
-            Err(_) if at > wanted.offset => break,
-            Err(errno) => return Fetched::Failed(errno),
-        }
-    }
-    if wanted.copied || at == wanted.offset {
-        buffer.truncate(filled);
-        return Fetched::Copied(buffer);
-    }
-    Fetched::Cached(at - wanted.offset)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use crate::completion::Mailbox;
-use crate::disk::{self, Disk};
+use crate::fetch::fetch;
 use crate::file::File;
 use crate::socket::Socket;
 use crate::stats::STATS;
@@ -25,7 +25,8 @@ const QUANTUM: u64 = 1024 * 1024;
 #[derive(Default)]
 pub struct Progress {
     sent: AtomicU64,
-    /// Handed back with its last bytes in memory, for the JavaScript thread to send.
+    /// Handed back for the JavaScript thread to send: its last bytes, in memory, or all that is left
+    /// where there is no descriptor to be had for the engine.
     tail: Mutex<Option<Transfer<File>>>,
 }
 
@@ -41,7 +42,21 @@ impl Progress {
 
     /// The transfer that was handed back.
     pub fn take_tail(&self) -> Option<Transfer<File>> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.tail().take()
+    }
+
+    /// Hands a transfer back.
+    pub fn put_tail(&self, transfer: Transfer<File>) {
+        *self.tail() = Some(transfer);
+    }
+
+    /// Gives the transfer that was handed back what was fetched for it: whether it can go on.
+    pub fn take(&self, fetched: Fetched) -> Option<Result<(), Failure>> {
+        self.tail().as_mut().map(|transfer| transfer.take(fetched))
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Option<Transfer<File>>> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,7 +66,7 @@ pub mod answer {
 
     /// All bytes are in the kernel.
     pub const DONE: f64 = 0.0;
-    /// The tail waits for the JavaScript thread.
+    /// It is the JavaScript thread's turn.
     pub const TAIL: f64 = 1.0;
 
     /// The calls that can fail, in the order that `lib/environment.js` knows. The first stands for a
@@ -222,17 +237,8 @@ impl Engine {
             return;
         };
         active.fetching = true;
-        STATS.fetches.add(1);
         let reply = Arc::clone(&self.reply);
-        let device = wanted.file.status().device;
-        let submitted = Disk::shared().submit(
-            device,
-            Box::new(move || {
-                let fetched = disk::fetch(&wanted);
-                drop(wanted);
-                reply(Command::Fetched(token, fetched));
-            }),
-        );
+        let submitted = fetch(wanted, move |fetched| reply(Command::Fetched(token, fetched)));
         if let Err(errno) = submitted {
             self.end(token, answer::failure(Failure::Read(errno)));
         }
@@ -255,7 +261,7 @@ impl Engine {
         };
         let Submission { socket, transfer, progress, id, mailbox, .. } = *submission;
         drop(socket);
-        *progress.tail.lock().unwrap_or_else(PoisonError::into_inner) = Some(transfer);
+        progress.put_tail(transfer);
         mailbox.deliver(id, answer::TAIL);
     }
 

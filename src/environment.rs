@@ -16,13 +16,14 @@ use napi::{Env, Result, Status};
 
 use crate::completion::Completions;
 use crate::disk::Disk;
-use crate::engine::{Progress, Submission};
+use crate::engine::{answer, Progress, Submission};
+use crate::fetch::fetch;
 use crate::file::File;
 use crate::pool::{Job, Pool};
-use crate::reactor::Reactor;
+use crate::reactor::{Reactor, Watched};
 use crate::socket::Socket;
 use crate::stats::STATS;
-use crate::sys::{self, Refusal};
+use crate::sys::{self, Errno, Refusal};
 use crate::transfer::{Failure, Step, Transfer};
 
 /// Bytes that one write may send on the JavaScript thread. What is more goes on without it.
@@ -108,7 +109,7 @@ impl Environment {
     pub fn watch(&self, id: f64, fd: RawFd) -> std::result::Result<Token, Refusal> {
         let fd = sys::duplicate(fd).map_err(Refusal::of("dup"))?;
         let reactor = Reactor::shared()?;
-        reactor.watch(fd, id, self.mailbox.clone()).map_err(Refusal::of("epoll_ctl"))
+        reactor.watch(Watched::Duplicate(fd), id, self.mailbox.clone(), 0.0).map_err(Refusal::of("epoll_ctl"))
     }
 
     /// Opens a path on a disk's thread; 0, or a negative errno, is delivered to `id`.
@@ -192,12 +193,16 @@ impl Environment {
         self.go_on(id, socket, transfer, step, Arc::default())
     }
 
-    /// Sends the tail that the engine handed back.
+    /// Sends what was handed back: the tail, or the next bytes of a transfer that is driven from here.
     pub fn finish(&self, id: f64, socket: RawFd, progress: &Arc<Progress>) -> Sending {
         let Some(mut transfer) = progress.take_tail() else {
             return Sending::Done(progress.sent());
         };
-        let step = transfer.finish(&mut Socket::inline(&socket));
+        let step = if transfer.holds_tail() {
+            transfer.finish(&mut Socket::inline(&socket))
+        } else {
+            self.advance(socket, &mut transfer)
+        };
         self.go_on(id, socket, transfer, step, Arc::clone(progress))
     }
 
@@ -215,15 +220,59 @@ impl Environment {
             Step::Failed(failure) => return Sending::Failed(failure, progress),
             _ => {}
         }
-        let duplicate = || sys::duplicate(socket).map_err(Refusal::of("dup"));
-        let (reactor, socket) = match Reactor::shared().and_then(|reactor| Ok((reactor, duplicate()?))) {
-            Ok(waited) => waited,
+        let reactor = match Reactor::shared() {
+            Ok(reactor) => reactor,
             Err(refusal) => return Sending::Failed(Failure::Wait(refusal), progress),
+        };
+        let socket = match sys::duplicate(socket) {
+            Ok(duplicate) => duplicate,
+            Err(Errno(libc::EMFILE | libc::ENFILE)) => {
+                return self.drive(id, socket, transfer, step, progress, &reactor)
+            }
+            Err(errno) => return Sending::Failed(Failure::Wait(Refusal::of("dup")(errno)), progress),
         };
         let mailbox = self.mailbox.clone();
         let submission = Submission { socket, transfer, step, progress: Arc::clone(&progress), id, mailbox };
         let token = reactor.begin(submission);
-        Sending::Pending(token, progress)
+        Sending::Pending(Some(token), progress)
+    }
+
+    /// Goes on from this thread, turn by turn, because there is no descriptor for the engine.
+    fn drive(
+        &self,
+        id: f64,
+        socket: RawFd,
+        mut transfer: Transfer<File>,
+        step: Step<File>,
+        progress: Arc<Progress>,
+        reactor: &Reactor,
+    ) -> Sending {
+        transfer.set_holds_tail(false);
+        progress.put_tail(transfer);
+        let mailbox = self.mailbox.clone();
+        let begun = match step {
+            Step::WouldBlock => reactor
+                .watch(Watched::Number(socket), id, mailbox, answer::TAIL)
+                .map(Some)
+                .map_err(Refusal::of("epoll_ctl")),
+            Step::Cold(wanted) => {
+                let progress = Arc::clone(&progress);
+                let then = move |fetched| match progress.take(fetched) {
+                    Some(Ok(())) => mailbox.deliver(id, answer::TAIL),
+                    Some(Err(failure)) => mailbox.deliver(id, answer::failure(failure)),
+                    None => {} // cancelled
+                };
+                fetch(wanted, then).map(|()| None).map_err(Refusal::of("pthread_create"))
+            }
+            _ => {
+                mailbox.deliver(id, answer::TAIL);
+                Ok(None)
+            }
+        };
+        match begun {
+            Ok(token) => Sending::Pending(token, progress),
+            Err(refusal) => Sending::Failed(Failure::Wait(refusal), progress),
+        }
     }
 
     fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
@@ -246,6 +295,6 @@ pub enum Sending {
     Done(u64),
     /// It cannot go on.
     Failed(Failure, Arc<Progress>),
-    /// The engine has it, under this token.
-    Pending(Token, Arc<Progress>),
+    /// An answer will be delivered; the token, if there is one, cancels that.
+    Pending(Option<Token>, Arc<Progress>),
 }

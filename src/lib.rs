@@ -9,6 +9,7 @@ mod completion;
 mod disk;
 mod engine;
 mod environment;
+mod fetch;
 mod file;
 mod pool;
 mod reactor;
@@ -231,6 +232,8 @@ impl Outgoing {
         drop(self.progress.take_tail());
         let Some(token) = self.token else { return };
         for reactor in Reactor::started() {
+            // Either is right: a transfer, or the watch of one that is driven from this thread.
+            reactor.cancel(token);
             reactor.command(Command::Cancel(token));
         }
     }
@@ -240,9 +243,7 @@ impl From<Sending> for Either<f64, Outgoing> {
     fn from(sending: Sending) -> Self {
         match sending {
             Sending::Done(sent) => Either::A(sent as f64),
-            Sending::Pending(token, progress) => {
-                Either::B(Outgoing { progress, token: Some(token), failure: 0.0 })
-            }
+            Sending::Pending(token, progress) => Either::B(Outgoing { progress, token, failure: 0.0 }),
             Sending::Failed(failure, progress) => {
                 Either::B(Outgoing { progress, token: None, failure: answer::failure(failure) })
             }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -39,9 +39,10 @@ struct Reactors {
 }
 
 struct Watch {
-    fd: OwnedFd,
+    fd: Watched,
     id: f64,
     mailbox: Mailbox,
+    answer: f64,
 }
 
 /// After an error that cannot be.
@@ -56,6 +57,24 @@ pub struct Reactor {
     watches: Mutex<Watches>,
     commands: Sender<Command>,
     waker: Waker,
+}
+
+/// What is watched.
+pub enum Watched {
+    /// A duplicate of ours.
+    Duplicate(OwnedFd),
+    /// A number that stays the socket's own, for want of a duplicate: the watch is cancelled before the
+    /// socket is closed.
+    Number(RawFd),
+}
+
+impl AsRawFd for Watched {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Duplicate(fd) => fd.as_raw_fd(),
+            Self::Number(fd) => *fd,
+        }
+    }
 }
 
 type Watches = HashMap<Token, Watch>;
@@ -132,41 +151,51 @@ impl Reactor {
         let _ = self.waker.wake();
     }
 
-    /// Delivers `id` to `mailbox` once, when `fd` is writable, or has failed or been hung up, so
+    /// Delivers `answer` to `id` once, when `fd` is writable, or has failed or been hung up, so
     /// that the next write says what is the matter. The returned token cancels it.
     ///
     /// # Errors
     /// The errno of `epoll_ctl(2)`: `EPERM` when the file cannot be waited for, `ENOSPC`, `ENOMEM`.
-    pub fn watch(&self, fd: OwnedFd, id: f64, mailbox: Mailbox) -> sys::Result<Token> {
+    pub fn watch(&self, fd: Watched, id: f64, mailbox: Mailbox, answer: f64) -> sys::Result<Token> {
         let mut watches = lock(&self.watches);
         let token = next_token();
         // Registered under the lock, which the reactor's thread takes before it looks for the watch.
         self.registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::WRITABLE)?;
-        watches.insert(token, Watch { fd, id, mailbox });
+        watches.insert(token, Watch { fd, id, mailbox, answer });
         Ok(token)
     }
 
     /// Forgets a watch and closes its descriptor. One that was delivered already is no error.
     pub fn cancel(&self, token: Token) {
-        let watch = lock(&self.watches).remove(&token);
-        self.close(watch);
+        self.remove(&mut lock(&self.watches), token);
     }
 
     /// Forgets everything whose environment has gone.
     pub fn cancel_closed(&self) {
         self.command(Command::Sweep);
-        let gone: Vec<_> = lock(&self.watches).extract_if(|_, watch| watch.mailbox.is_closed()).collect();
-        for (_, watch) in gone {
-            self.close(Some(watch));
+        let mut watches = lock(&self.watches);
+        let gone: Vec<_> =
+            watches.iter().filter(|(_, watch)| watch.mailbox.is_closed()).map(|(token, _)| *token).collect();
+        for token in gone {
+            self.remove(&mut watches, token);
         }
     }
 
-    /// Deregisters, then closes; hands back whom to tell.
-    fn close(&self, watch: Option<Watch>) -> Option<(f64, Mailbox)> {
-        let Watch { fd, id, mailbox } = watch?;
+    /// Deregisters, then closes. All of it under the lock, so that after `cancel` a number that is only
+    /// watched can be closed and used again.
+    fn remove(&self, watches: &mut Watches, token: Token) -> Option<Watch> {
+        let watch = watches.remove(&token)?;
         // Fails only if it is not registered, and then there is nothing to undo.
-        let _ = self.registry.deregister(&mut SourceFd(&fd.as_raw_fd()));
-        Some((id, mailbox))
+        let _ = self.registry.deregister(&mut SourceFd(&watch.fd.as_raw_fd()));
+        Some(watch)
+    }
+
+    fn fire(&self, token: Token) {
+        let watch = self.remove(&mut lock(&self.watches), token);
+        if let Some(Watch { fd, id, mailbox, answer }) = watch {
+            drop(fd);
+            mailbox.deliver(id, answer);
+        }
     }
 
     fn run(&self, mut poll: Poll, mut engine: Engine, commands: &Receiver<Command>) {
@@ -184,19 +213,12 @@ impl Reactor {
                 if event.token() == WAKE || engine.ready(event.token()) {
                     continue;
                 }
-                let watch = lock(&self.watches).remove(&event.token());
-                self.fire(watch);
+                self.fire(event.token());
             }
             while let Ok(command) = commands.try_recv() {
                 engine.command(command);
             }
             engine.round();
-        }
-    }
-
-    fn fire(&self, watch: Option<Watch>) {
-        if let Some((id, mailbox)) = self.close(watch) {
-            mailbox.deliver(id, 0.0);
         }
     }
 }
@@ -238,8 +260,8 @@ mod tests {
         while peer.read(&mut [0; 65536]).is_ok_and(|n| n > 0) {}
     }
 
-    fn copy(stream: &UnixStream) -> OwnedFd {
-        stream.try_clone().unwrap().into()
+    fn copy(stream: &UnixStream) -> Watched {
+        Watched::Duplicate(stream.try_clone().unwrap().into())
     }
 
     #[test]
@@ -247,7 +269,7 @@ mod tests {
         let reactor = Reactor::start().unwrap();
         let (mailbox, answers) = FakeMailbox::new();
         let (mut out, mut peer) = full_stream();
-        reactor.watch(copy(&out), 7.0, mailbox.shared()).unwrap();
+        reactor.watch(copy(&out), 7.0, mailbox.shared(), 0.0).unwrap();
         assert_eq!(answers.try_recv(), Err(TryRecvError::Empty));
 
         empty(&mut peer);
@@ -256,7 +278,7 @@ mod tests {
         empty(&mut peer);
 
         // A second watch that does fire shows that the reactor has seen everything before it.
-        reactor.watch(copy(&out), 8.0, mailbox.shared()).unwrap();
+        reactor.watch(copy(&out), 8.0, mailbox.shared(), 0.0).unwrap();
         assert_eq!(answers.recv_timeout(SOON), Ok((8.0, 0.0)));
         assert_eq!(answers.try_recv(), Err(TryRecvError::Empty));
         assert!(lock(&reactor.watches).is_empty());
@@ -267,7 +289,7 @@ mod tests {
         let reactor = Reactor::start().unwrap();
         let (mailbox, answers) = FakeMailbox::new();
         let (out, peer) = full_stream();
-        reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
+        reactor.watch(copy(&out), 1.0, mailbox.shared(), 0.0).unwrap();
         drop(peer);
         assert_eq!(answers.recv_timeout(SOON), Ok((1.0, 0.0)));
     }
@@ -277,7 +299,7 @@ mod tests {
         let reactor = Reactor::start().unwrap();
         let (mailbox, answers) = FakeMailbox::new();
         let (out, mut peer) = full_stream();
-        let token = reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
+        let token = reactor.watch(copy(&out), 1.0, mailbox.shared(), 0.0).unwrap();
         drop(out);
         reactor.cancel(token);
         reactor.cancel(token);
@@ -293,8 +315,8 @@ mod tests {
         let (mailbox, _answers) = FakeMailbox::new();
         let (other, others_answers) = FakeMailbox::new();
         let (out, mut peer) = full_stream();
-        reactor.watch(copy(&out), 1.0, mailbox.shared()).unwrap();
-        reactor.watch(copy(&out), 2.0, other.shared()).unwrap();
+        reactor.watch(copy(&out), 1.0, mailbox.shared(), 0.0).unwrap();
+        reactor.watch(copy(&out), 2.0, other.shared(), 0.0).unwrap();
         mailbox.close();
         reactor.cancel_closed();
         assert_eq!(lock(&reactor.watches).len(), 1);
@@ -307,7 +329,10 @@ mod tests {
         let reactor = Reactor::start().unwrap();
         let (mailbox, _answers) = FakeMailbox::new();
         let file = File::open("/proc/self/exe").unwrap();
-        assert_eq!(reactor.watch(file.into(), 1.0, mailbox.shared()), Err(sys::Errno(libc::EPERM)));
+        assert_eq!(
+            reactor.watch(Watched::Duplicate(file.into()), 1.0, mailbox.shared(), 0.0),
+            Err(sys::Errno(libc::EPERM))
+        );
         assert!(lock(&reactor.watches).is_empty());
     }
 }

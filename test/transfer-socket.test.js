@@ -607,3 +607,37 @@ test('a pending transfer keeps the process alive as long as its socket does', as
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: output, stderr: '' }, then)
   }
 })
+
+test('without a descriptor for the engine, the transfer goes on from the JavaScript thread', async (t) => {
+  const file = temporaryFile(t, 20 * MIB)
+  const { stdout, stderr } = await run(`
+    const crypto = require('node:crypto')
+    const fs = require('node:fs')
+    const { connection, digest } = require('./test/helpers')
+    const { stats, transferFile } = require('sendfile-native')
+    const after = []
+    async function main () {
+      const t = { after: (f) => after.push(f) }
+      const warm = await connection(t)
+      await Promise.all([transferFile(warm.here, ${JSON.stringify(file.path)}), digest(warm.there)]) // the threads run
+      const reactor = stats().bytes.reactor
+      const { here, there } = await connection(t)
+      const destroyed = await connection(t)
+      const file = fs.openSync(${JSON.stringify(file.path)})
+      const sending = transferFile(here, file)
+      const cut = transferFile(destroyed.here, file)
+      const taken = []
+      try { for (;;) taken.push(fs.openSync('/dev/null')) } catch {}
+      const arrived = digest(there)
+      const { bytesSent } = await sending
+      console.log(bytesSent, (await arrived).sha256, stats().bytes.reactor - reactor)
+      destroyed.here.destroy()
+      console.log((await cut.catch((err) => err)).code)
+      for (const fd of taken) fs.closeSync(fd)
+      for (const f of after) f()
+    }
+    main()
+  `, { openFiles: 64 })
+  assert.equal(stderr, '')
+  assert.equal(stdout, `${20 * MIB} ${sha256(file.bytes)} 0\nERR_STREAM_PREMATURE_CLOSE\n`)
+})

@@ -147,6 +147,11 @@ impl<F> Transfer<F> {
         self.sent
     }
 
+    /// Whether its last bytes are left for [`Transfer::finish`].
+    pub fn holds_tail(&self) -> bool {
+        self.holds_tail
+    }
+
     /// From now on the last bytes are left for [`Transfer::finish`], or no longer.
     pub fn set_holds_tail(&mut self, holds_tail: bool) {
         self.holds_tail = holds_tail;
