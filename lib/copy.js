@@ -29,14 +29,19 @@ function copy (file, offset, length, write, done) {
       if (err) return done(err)
       if (bytes === 0) return done(truncated())
       state.underWay = bytes
-      write(buffer.subarray(0, bytes), (err) => {
+      const written = (err) => {
         if (state.stopped) return
         if (err) return done(err)
         state.underWay = 0
         state.sent += bytes
         count.copied(bytes)
         next()
-      })
+      }
+      try {
+        write(buffer.subarray(0, bytes), written)
+      } catch (err) { // of a destination that is not ours
+        done(err)
+      }
     })
   }
   next()

@@ -116,6 +116,7 @@ function sendBody (transfer, guard) {
   if (transfer.reason !== null && guard.isWrapped) return copyBody(transfer, write, finish)
 
   const region = new Region({
+    resource: transfer.resource,
     refusal: (reason) => transfer.refusal(reason),
     settled: (err) => {
       transfer.reason ??= region.copied
@@ -179,10 +180,17 @@ function copyBody (transfer, write, finish) {
     if (write(bytes) === false && !message.destroyed) message.once('drain', () => written(null))
     else setImmediate(written, null)
   }
-  copying = copy(file, offset, length, writePiece, (err) => {
-    if (!err) return finish()
+  const fail = (err) => {
     transfer.fail(err)
     message.destroy()
+  }
+  copying = copy(file, offset, length, writePiece, (err) => {
+    if (err) return fail(err)
+    try {
+      finish()
+    } catch (err) { // of who replaced `end`
+      fail(err)
+    }
   })
 }
 

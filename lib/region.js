@@ -4,13 +4,12 @@
 // queue's own. Only an equipped socket may take such a chunk: to everybody else it is an empty Buffer
 // that claims to be long.
 
-const { AsyncResource } = require('node:async_hooks')
-
 const kRegion = Symbol('sendfile-native.region')
 
 class Region {
   /**
    * @param {object} owner
+   * @param {AsyncResource} owner.resource the context of the call
    * @param {(region: Region, opened: (err: Error | null) => void) => void} [owner.open] for a file that is opened
    *   when its turn comes: sets `file`, `offset` and `length`
    * @param {(err: Error | null) => void} owner.settled called once, however it ends
@@ -19,7 +18,7 @@ class Region {
    */
   constructor (owner) {
     this.owner = owner
-    this.resource = new AsyncResource('SENDFILEREGION')
+    this.resource = owner.resource
     /** @type {import('./open-file').OpenFile | null} */
     this.file = null
     this.offset = 0

@@ -94,10 +94,8 @@ class FileTransfer {
   open (opened) {
     this.opening ??= this.startOpening()
     this.opening.then(({ err, file }) => {
-      if (file) {
-        if (!this.isSettled) this.take(file)
-      }
       if (err) this.fail(err)
+      else if (!this.isSettled) this.take(file)
       opened(err ?? null)
     }).catch((err) => this.fail(err)) // what a destination threw that does not take the bytes after all
   }
@@ -110,10 +108,17 @@ class FileTransfer {
     this.cleanups.push(() => file.close())
     if (channels.start.hasSubscribers) channels.start.publish(this.message())
     if (onProgress) {
-      const tell = () => this.resource.runInAsyncScope(onProgress, undefined, this.progress(), this.length)
-      const timer = setInterval(tell, PROGRESS_MS)
+      const timer = setInterval(() => this.tell(this.progress()), PROGRESS_MS)
       timer.unref()
       this.cleanups.push(() => clearInterval(timer))
+    }
+  }
+
+  tell (bytesSent) {
+    try {
+      this.resource.runInAsyncScope(this.settings.onProgress, undefined, bytesSent, this.length)
+    } catch (err) {
+      process.nextTick(() => { throw err }) // an uncaught exception, and nobody else's failure
     }
   }
 
@@ -132,9 +137,9 @@ class FileTransfer {
     if (this.reason === null && this.file.native?.copied && bytesSent > 0) this.reason = 'unsupported-file'
     this.file.recheck((changed) => {
       const { onProgress } = this.settings
-      if (onProgress) this.resource.runInAsyncScope(onProgress, undefined, bytesSent, bytesSent)
       const result = { bytesSent, zeroCopy: this.reason === null, reason: this.reason, changed }
       if (channels.end.hasSubscribers) channels.end.publish({ ...this.message(), ...result })
+      if (onProgress) this.tell(bytesSent)
       this.cleanUp()
       this.resolve(result)
     })
@@ -184,10 +189,11 @@ function sendOnSocket (transfer) {
   const refused = transfer.refusal(transfer.reason)
   if (refused) return transfer.fail(refused)
   const region = new Region({
+    resource: transfer.resource,
     refusal: (reason) => transfer.refusal(reason),
     open: (region, opened) => transfer.open((err) => {
       if (err || transfer.isSettled) {
-        region.settle(err)
+        region.settle(err ?? destinationClosed())
       } else {
         region.file = transfer.file
         region.offset = transfer.offset

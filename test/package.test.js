@@ -103,6 +103,30 @@ test('where addons are disabled, the error says how to allow them', async () => 
   }
 })
 
+test('without an addon transferFile copies', async () => {
+  const { stdout, stderr } = await run(['--no-addons', '-e', `
+    const fs = require('node:fs')
+    const http = require('node:http')
+    const { transferFile, stats } = require('sendfile-native')
+    const results = []
+    const server = http.createServer(async (req, res) => {
+      results.push(await transferFile(res, 'README.md'))
+      results.push(await transferFile(res, 'missing').catch((err) => err.code))
+    }).listen(0, '127.0.0.1', () => {
+      http.get({ port: server.address().port, host: '127.0.0.1' }, async (res) => {
+        const chunks = []
+        for await (const chunk of res) chunks.push(chunk)
+        server.close()
+        console.log(Buffer.concat(chunks).equals(fs.readFileSync('README.md')), JSON.stringify(results[0]), stats().bytes.copied > 0)
+      })
+    })
+  `])
+  assert.equal(stderr, '')
+  const { size } = fs.statSync(path.join(root, 'README.md'))
+  const result = { bytesSent: size, zeroCopy: false, reason: 'unavailable', changed: false }
+  assert.equal(stdout, `true ${JSON.stringify(result)} true\n`)
+})
+
 test('under the permission model it needs --allow-addons', async (t) => {
   const flag = ['--permission', '--experimental-permission'].find((flag) => process.allowedNodeEnvironmentFlags.has(flag))
   if (flag === undefined) return t.skip(`Node ${process.version} has no permission model`)

@@ -431,6 +431,22 @@ test('onProgress tells how far it is, in the caller\'s context, and the whole at
   assert.deepEqual(seen.at(-1), [40 * MIB, 40 * MIB])
 })
 
+test('an onProgress that throws is an uncaught exception, and the call settles all the same', async (t) => {
+  const file = temporaryFile(t, 'contents')
+  const { stdout } = await run(`
+    const { connection } = require('./test/helpers')
+    const { transferFile } = require('sendfile-native')
+    const after = []
+    process.on('uncaughtException', (err) => console.log('caught', err.message))
+    connection({ after: (f) => after.push(f) }).then(async ({ here }) => {
+      const { bytesSent } = await transferFile(here, ${JSON.stringify(file.path)}, { onProgress () { throw new Error('mine') } })
+      console.log(bytesSent)
+      after.forEach((f) => f())
+    })
+  `)
+  assert.deepEqual(stdout.trim().split('\n').sort(), ['8', 'caught mine'])
+})
+
 test('diagnostics channels tell of the start, the end and errors', async (t) => {
   const file = temporaryFile(t, 'contents')
   const told = []
