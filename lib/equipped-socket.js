@@ -210,6 +210,8 @@ class Batch {
         this.fail(err, region, ofRegion)
         return
       }
+      // The end of a file is no small write that more may follow: Nagle's algorithm would hold it for 40 ms.
+      if (region !== null) addon.push(sending.fd)
       region?.settle(null, ofRegion)
       if (returned) this.advance()
     }

@@ -258,6 +258,12 @@ pub fn end_connection(socket: i32, reset: bool) -> f64 {
     number(if reset { sys::reset(&socket) } else { sys::shut_down(&socket) }.map(|()| 0))
 }
 
+/// Sends what Nagle's algorithm holds back. Returns 0 or a negative errno: a unix socket has none.
+#[napi(catch_unwind)]
+pub fn push(socket: i32) -> f64 {
+    number(sys::push(&socket).map(|()| 0))
+}
+
 /// Bytes that the peer has not acknowledged, or a negative errno.
 #[napi(catch_unwind)]
 pub fn unacknowledged(socket: i32) -> f64 {

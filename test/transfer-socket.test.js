@@ -68,7 +68,7 @@ test('a file may be a path, a Buffer, a URL, a descriptor or a FileHandle', asyn
   }
   const rest = Buffer.alloc(20)
   assert.equal(rest.toString('latin1', 0, fs.readSync(fd, rest)), 'contents', 'open, and where it was')
-  assert.equal((await handle.read(rest)).bytesRead, 13)
+  assert.equal((await handle.read(rest, 0, 20, null)).bytesRead, 13)
 })
 
 test('a descriptor that is closed and reused after the call is the one that was meant', async (t) => {
@@ -139,6 +139,32 @@ test('calls and writes go out in the order they were made', async (t) => {
     first.bytes.subarray(0, 10), Buffer.from('ef')
   ])
   assert.deepEqual(await arrived, { sha256: sha256(expected), length: expected.length })
+})
+
+test('Nagle\'s algorithm does not hold the end of a file behind a small write', async (t) => {
+  const file = temporaryFile(t, 3000)
+  /** Milliseconds for requests in turn, each answered with a small write and the file. */
+  const measure = async (noDelay) => {
+    const { here, there } = await connection(t)
+    here.setNoDelay(noDelay)
+    there.setNoDelay(true)
+    here.on('data', () => {
+      here.write('head')
+      transferFile(here, file.path, { endDestination: false })
+    })
+    const began = process.hrtime.bigint()
+    for (let i = 0; i < 30; i++) {
+      there.write('x')
+      for (let got = 0; got < 3004;) {
+        const chunk = there.read()
+        if (chunk === null) await once(there, 'readable')
+        else got += chunk.length
+      }
+    }
+    return Number(process.hrtime.bigint() - began) / 1e6
+  }
+  const [off, on] = [await measure(true), await measure(false)]
+  if (isNative) assert.ok(on < off * 10, `${on} ms beside ${off} ms; held back it is some fifty times as long`)
 })
 
 test('to a socket that is still connecting', async (t) => {

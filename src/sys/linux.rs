@@ -179,23 +179,62 @@ pub fn shut_down(socket: &impl AsRawFd) -> Result<()> {
 /// Resets a TCP connection, whoever else has it open: without lingering, and disconnected.
 pub fn reset(socket: &impl AsRawFd) -> Result<()> {
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-    retry(|| {
-        // SAFETY: the option's value is a `linger`, of that size, and outlives the call.
-        (unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size_of_val(&linger) as libc::socklen_t,
-            )
-        }) as isize
-    })?;
+    set_option(socket, libc::SOL_SOCKET, libc::SO_LINGER, &linger)?;
     let nobody = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
     retry(|| {
         // SAFETY: the address is a `sockaddr`, of that size, and outlives the call.
         (unsafe {
             libc::connect(socket.as_raw_fd(), &raw const nobody, size_of_val(&nobody) as libc::socklen_t)
+        }) as isize
+    })
+    .map(drop)
+}
+
+/// Sends what Nagle's algorithm holds back, on a TCP socket that has it on: `TCP_NODELAY` pushes it out
+/// (tcp(7)), and is taken back.
+pub fn push(socket: &impl AsRawFd) -> Result<()> {
+    if no_delay(socket)? {
+        return Ok(());
+    }
+    set_no_delay(socket, true)?;
+    set_no_delay(socket, false)
+}
+
+fn no_delay(socket: &impl AsRawFd) -> Result<bool> {
+    let mut on: libc::c_int = 0;
+    let mut len = size_of_val(&on) as libc::socklen_t;
+    retry(|| {
+        // SAFETY: the option's value is an int, and `len` its size; both outlive the call.
+        (unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_NODELAY,
+                (&raw mut on).cast(),
+                &raw mut len,
+            )
+        }) as isize
+    })?;
+    Ok(on != 0)
+}
+
+fn set_no_delay(socket: &impl AsRawFd, on: bool) -> Result<()> {
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, &libc::c_int::from(on))
+}
+
+/// setsockopt(2) with a value of the option's own type.
+fn set_option<T>(socket: &impl AsRawFd, level: i32, option: i32, value: &T) -> Result<()> {
+    retry(|| {
+        // SAFETY: the pointer and the size are those of `value`, which outlives the call; the kernel
+        // checks that the size is the option's.
+        (unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                level,
+                option,
+                ptr::from_ref(value).cast(),
+                size_of_val(value) as libc::socklen_t,
+            )
         }) as isize
     })
     .map(drop)
