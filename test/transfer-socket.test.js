@@ -9,7 +9,7 @@ const net = require('node:net')
 const { PassThrough, Writable } = require('node:stream')
 const { pathToFileURL } = require('node:url')
 const { Worker } = require('node:worker_threads')
-const { stats, transferFile } = require('sendfile-native')
+const { stats, transferFile, watchWritable } = require('sendfile-native')
 const {
   MIB, connection, descriptors, digest, fillForGood, isNative, numberOf, open, run, sha256, temporaryFile,
   temporaryFolder, test, turns, until
@@ -151,7 +151,7 @@ test('Nagle\'s algorithm does not hold the end of a file behind a small write', 
     here.on('data', () => {
       here.write('head')
       transferFile(here, file.path, { endDestination: false })
-    })
+    }).resume()
     const began = process.hrtime.bigint()
     for (let i = 0; i < 30; i++) {
       there.write('x')
@@ -589,6 +589,7 @@ test('a stalled transfer costs no CPU, two descriptors, and goes on', async (t) 
   const pairs = await Promise.all(Array.from({ length: 20 }, () => connection(t)))
   const input = open(t, file.path)
   for (const { here } of pairs) await fillForGood(here, input)
+  watchWritable(pairs[0].here) // the reactor has descriptors of its own
   const before = descriptors().size
   const sending = pairs.map(({ here }) => transferFile(here, handle))
   await turns(50)
@@ -656,7 +657,7 @@ test('without a descriptor for the engine, the transfer goes on from the JavaScr
     const crypto = require('node:crypto')
     const fs = require('node:fs')
     const { connection, digest } = require('./test/helpers')
-    const { stats, transferFile } = require('sendfile-native')
+    const { stats, transferFile, watchWritable } = require('sendfile-native')
     const after = []
     async function main () {
       const t = { after: (f) => after.push(f) }
