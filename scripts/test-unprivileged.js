@@ -37,6 +37,7 @@ function main () {
   try {
     const copy = path.join(folder, 'repository')
     const home = path.join(folder, 'home')
+    // eslint-disable-next-line n/no-unsupported-features/node-builtins -- experimental, and as it is since 16.7
     fs.cpSync(root, copy, { recursive: true, filter: isWanted, verbatimSymlinks: true })
     run('chown', ['-R', '0:0', copy])
     run('chmod', ['-R', 'a+rX,go-w', folder])
