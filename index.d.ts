@@ -146,11 +146,12 @@ export interface TransferOptions {
 
 /**
  * Why a file was copied: `'disabled'` (`zeroCopy: false`, or `SENDFILE_NATIVE=off`), `'unavailable'` (no addon),
+ * `'runtime'` (Bun or Deno),
  * `'tls'`, `'http2'`, `'wrapped'` (somebody replaced `write`: compression has to see the bytes),
  * `'not-a-socket'`, `'unsupported-file'` (its file system cannot: copied by native threads).
  */
 export type CopyReason =
-  'disabled' | 'unavailable' | 'tls' | 'http2' | 'wrapped' | 'not-a-socket' | 'unsupported-file'
+  'disabled' | 'unavailable' | 'runtime' | 'tls' | 'http2' | 'wrapped' | 'not-a-socket' | 'unsupported-file'
 
 export interface TransferResult {
   /** Bytes of the file that were sent: 0 for HEAD, 204 and 304. */

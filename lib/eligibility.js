@@ -12,9 +12,13 @@ const disabled = process.env.SENDFILE_NATIVE === 'off'
 /** Methods that equipping put in place of net.Socket's. */
 const ours = new WeakSet()
 
+/** Runtimes that load the addon, but whose sockets are not net.Socket's inside, and whose fs knows no foreign descriptor. */
+const isForeignRuntime = Boolean(process.versions.bun ?? process.versions.deno)
+
 /** Why nothing can be sent natively in this process, or null. */
 function processReason () {
   if (disabled) return 'disabled'
+  if (isForeignRuntime) return 'runtime'
   return addon ? null : 'unavailable'
 }
 
@@ -34,4 +38,4 @@ function socketReason (socket) {
   return hasOwnDescriptor(socket) ? null : 'not-a-socket'
 }
 
-module.exports = { ours, processReason, socketReason }
+module.exports = { isForeignRuntime, ours, processReason, socketReason }

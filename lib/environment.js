@@ -122,8 +122,8 @@ class Sending extends Request {
    * @param {Array<Uint8Array | { file: object, offset: number, len: number }>} parts
    * @returns {boolean} whether it is under way; if not, `done` was called
    */
-  submit (parts, holdsTail) {
-    return this.proceed(environment.transfer(this.id, this.fd, parts, holdsTail))
+  submit (parts, holdsTail, mayCopy) {
+    return this.proceed(environment.transfer(this.id, this.fd, parts, holdsTail, mayCopy))
   }
 
   proceed (outgoing) {

@@ -220,7 +220,7 @@ class Batch {
     sending.onPending = () => lifeOf(this.socket).hold(sending)
     this.sending = sending
     if (this.socket.timeout) this.equipment.taken = this.taken()
-    const pending = sending.submit(parts, region?.holdsTail === true)
+    const pending = sending.submit(parts, region?.holdsTail === true, region?.mayCopy !== false)
     returned = true
     if (pending) sending.onPending()
     return !pending

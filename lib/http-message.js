@@ -5,7 +5,7 @@
 
 const http = require('node:http')
 const { copy } = require('./copy')
-const { socketReason } = require('./eligibility')
+const { isForeignRuntime, socketReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
 const { contentLengthMismatch, destinationClosed, responseBusy, truncated } = require('./errors')
 const { Region } = require('./region')
@@ -26,7 +26,8 @@ class Guard {
     const guard = this
     this.busy = false
     // Whoever replaced `write` has to see the bytes: compression, a recorder.
-    this.isWrapped = message.write !== prototypeWrite && guards.get(message)?.write !== message.write
+    const isOwn = message.write === prototypeWrite || message.write === guards.get(message)?.write
+    this.isWrapped = isForeignRuntime || !isOwn
     /** The methods behind the guard: the prototype's own, or somebody's. */
     this.methods = {}
     for (const name of ['write', 'end']) {
@@ -139,6 +140,7 @@ function sendBody (transfer, guard) {
   region.offset = transfer.offset
   region.length = length
   region.copies = transfer.reason
+  region.mayCopy = settings.fallback
   region.holdsTail = settings.endDestination
   transfer.progress = () => region.progress()
 

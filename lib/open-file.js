@@ -6,6 +6,7 @@ const { AsyncResource } = require('node:async_hooks')
 const fs = require('node:fs')
 const { fileURLToPath } = require('node:url')
 const { addon } = require('./binding')
+const { isForeignRuntime } = require('./eligibility')
 const { submitOpen, submitRecheck } = require('./environment')
 const { invalidArgType, invalidArgValue, refused, systemError } = require('./errors')
 const { validateDescriptorNumber } = require('./validate')
@@ -51,7 +52,7 @@ function sourceOf (file) {
  * @param {(err: Error | null, file?: OpenFile) => void} opened called later, in the context of `resource`
  */
 function openFile (source, resource, opened) {
-  if (!addon) return openWithFs(source, resource, opened)
+  if (!addon || isForeignRuntime) return openWithFs(source, resource, opened)
   submitOpen(source, resource, (native, errno, syscall) => {
     if (native === null) opened(withPath(refused(errno, syscall), source))
     else opened(null, new OpenFile(native.fd, native.size, native, () => native.close()))

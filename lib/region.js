@@ -25,6 +25,8 @@ class Region {
     this.length = 0
     /** Whether the last bytes are left for the JavaScript thread. */
     this.holdsTail = false
+    /** Whether native threads may read it, should the kernel refuse to send it. */
+    this.mayCopy = true
     /** Why it has to be copied, whatever the socket: `zeroCopy: false`, the kill switch, no addon. */
     this.copies = null
     /** Why it was copied, if it was. */

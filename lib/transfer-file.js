@@ -6,7 +6,7 @@ const net = require('node:net')
 const { copy } = require('./copy')
 const { isOutgoingMessage, sendOnMessage } = require('./http-message')
 const { equip } = require('./equipped-socket')
-const { processReason, socketReason } = require('./eligibility')
+const { isForeignRuntime, processReason, socketReason } = require('./eligibility')
 const { aborted, destinationClosed, invalidArgType, unavailable } = require('./errors')
 const { openFile, sourceOf } = require('./open-file')
 const { transferOptions } = require('./options')
@@ -15,6 +15,9 @@ const { lifeOf } = require('./socket-life')
 const { count } = require('./stats')
 
 const PROGRESS_MS = 100
+
+/** What sendfile(2) says of a file that it cannot send; src/transfer knows the same. */
+const REFUSALS = new Set(['EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'EPERM'])
 
 const channels = {
   start: diagnostics.channel('sendfile-native:start'),
@@ -35,7 +38,7 @@ async function transferFile (destination, file, options) {
 
 /** How each kind of destination is served. */
 function senderFor (destination) {
-  if (destination instanceof net.Socket) return sendOnSocket
+  if (destination instanceof net.Socket) return isForeignRuntime ? sendOnWritable : sendOnSocket
   if (isOutgoingMessage(destination)) return sendOnMessage
   const isWritable = typeof destination === 'object' && destination !== null &&
     ['write', 'end', 'on'].every((method) => typeof destination[method] === 'function')
@@ -96,7 +99,10 @@ class FileTransfer {
     this.opening.then(({ err, file }) => {
       if (err) this.fail(err)
       else if (!this.isSettled) this.take(file)
-      opened(err ?? null)
+      // A file system that cannot do without is known by now.
+      const refused = this.file?.native?.copied ? this.refusal('unsupported-file') : null
+      if (refused) this.fail(refused)
+      opened(err ?? refused)
     }).catch((err) => this.fail(err)) // what a destination threw that does not take the bytes after all
   }
 
@@ -130,6 +136,14 @@ class FileTransfer {
     return err
   }
 
+  /** The kernel refused a file that was not to be copied. */
+  refusedByKernel (err) {
+    if (err.syscall !== 'sendfile' || !REFUSALS.has(err.code)) return null
+    const refused = this.refusal('unsupported-file')
+    if (refused) refused.cause = err
+    return refused
+  }
+
   succeed () {
     if (this.isSettled) return
     this.isSettled = true
@@ -148,7 +162,7 @@ class FileTransfer {
   fail (err) {
     if (this.isSettled) return
     this.isSettled = true
-    const error = withBytesSent(err, this.progress())
+    const error = withBytesSent(this.refusedByKernel(err) ?? err, this.progress())
     if (channels.error.hasSubscribers) channels.error.publish({ ...this.message(), error })
     this.cleanUp()
     this.reject(error)
@@ -168,7 +182,7 @@ class FileTransfer {
 
   /** Fails the call when the destination closes before it has settled. */
   failOnClose (destination) {
-    if (destination instanceof net.Socket) {
+    if (destination instanceof net.Socket && !isForeignRuntime) {
       // Many calls may wait for one connection: no listener each.
       const destroyed = (err) => this.fail(destinationClosed(err))
       const { onDestroy } = lifeOf(destination)
@@ -213,6 +227,7 @@ function sendOnSocket (transfer) {
     }
   })
   region.copies = transfer.reason
+  region.mayCopy = settings.fallback
   transfer.onAbort = (err) => {
     if (region.begun) socket.destroy()
     else region.settle(err)

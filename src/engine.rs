@@ -221,7 +221,7 @@ impl Engine {
             Step::Done => self.end(token, answer::DONE),
             Step::Failed(failure) => self.end(token, answer::failure(failure)),
             Step::Tail => self.hand_back(token),
-            Step::WouldBlock => {} // its event comes
+            Step::WouldBlock => self.rearm(token),
             Step::Yield => {
                 if let Some(active) = self.active.get_mut(&token) {
                     active.queued = true;
@@ -229,6 +229,17 @@ impl Engine {
                 }
             }
             Step::Cold(wanted) => self.fetch(token, wanted),
+        }
+    }
+
+    /// Its event comes. But events are edges, and where it was the file that answered EAGAIN, the socket's
+    /// has come already: registering anew tells of a socket that takes more as it is.
+    fn rearm(&mut self, token: Token) {
+        let Some(active) = self.active.get(&token) else { return };
+        if active.submission.transfer.is_at_region() {
+            let fd = active.submission.socket.as_raw_fd();
+            // Fails only if it is not registered, and it is, as long as it is active.
+            let _ = self.registry.reregister(&mut SourceFd(&fd), token, Interest::WRITABLE);
         }
     }
 

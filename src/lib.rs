@@ -132,9 +132,10 @@ impl Environment {
         socket: i32,
         parts: Vec<Either<Uint8Array, Piece>>,
         holds_tail: bool,
+        may_copy: bool,
     ) -> Result<Either<f64, Outgoing>> {
         let parts = parts.into_iter().map(Part::try_from).collect::<Result<Vec<_>>>()?;
-        Ok(self.0.transfer(id, socket, Transfer::new(parts, false), holds_tail).into())
+        Ok(self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail).into())
     }
 
     /// Sends the tail of a transfer, when 1 was delivered to its `id`.

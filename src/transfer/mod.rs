@@ -120,6 +120,8 @@ pub struct Transfer<F> {
     remaining: u64,
     sent: u64,
     holds_tail: bool,
+    /// Whether a file that the kernel refuses to send may be read and sent instead.
+    may_copy: bool,
     /// Turns in a row that ended in EAGAIN and moved nothing.
     barren: u32,
     /// The piece that the disk was last asked for, and how often.
@@ -129,8 +131,9 @@ pub struct Transfer<F> {
 }
 
 impl<F> Transfer<F> {
-    /// A gather list. `holds_tail`: the last bytes are left for [`Transfer::finish`].
-    pub fn new(parts: impl IntoIterator<Item = Part<F>>, holds_tail: bool) -> Self {
+    /// A gather list. `holds_tail`: the last bytes are left for [`Transfer::finish`]; `may_copy`: a file that
+    /// the kernel refuses to send is read and sent instead.
+    pub fn new(parts: impl IntoIterator<Item = Part<F>>, holds_tail: bool, may_copy: bool) -> Self {
         let parts: VecDeque<_> = parts.into_iter().collect();
         let remaining = parts
             .iter()
@@ -139,12 +142,27 @@ impl<F> Transfer<F> {
                 Part::Region(region) => region.len,
             })
             .sum();
-        Self { parts, front: 0, remaining, sent: 0, holds_tail, barren: 0, fetched: (0, 0), ready: 0 }
+        Self {
+            parts,
+            front: 0,
+            remaining,
+            sent: 0,
+            holds_tail,
+            may_copy,
+            barren: 0,
+            fetched: (0, 0),
+            ready: 0,
+        }
     }
 
     /// Bytes that are in the kernel.
     pub fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Whether a file is what goes next: then EAGAIN may have been the file's.
+    pub fn is_at_region(&self) -> bool {
+        matches!(self.parts.front(), Some(Part::Region(_)))
     }
 
     /// Whether its last bytes are left for [`Transfer::finish`].
@@ -274,7 +292,7 @@ impl<F> Transfer<F> {
                 region.len -= sent as u64;
                 Ok(sent as u64)
             }
-            Err(Errno(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP | libc::EPERM)) => {
+            Err(Errno(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP | libc::EPERM)) if self.may_copy => {
                 kernel.refuse(&region.file);
                 Ok(0)
             }

@@ -41,6 +41,34 @@ pub fn set_nonblocking(fd: i32, on: bool) -> Result<()> {
     fcntl_setfl(borrow(fd), flags).map_err(error)
 }
 
+/// From now on, in every thread of the process, this system call does nothing and answers `errno` (seccomp(2)).
+#[napi]
+pub fn refuse_system_call(number: u32, errno: u32) -> Result<()> {
+    let statement = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let mut program = [
+        statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0),
+        libc::sock_filter {
+            code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+            jt: 0,
+            jf: 1,
+            k: number,
+        },
+        statement((libc::BPF_RET | libc::BPF_K) as u16, libc::SECCOMP_RET_ERRNO | errno),
+        statement((libc::BPF_RET | libc::BPF_K) as u16, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: takes numbers only.
+    let allowed = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    let flags = libc::SECCOMP_FILTER_FLAG_TSYNC;
+    // SAFETY: `filter` describes `program`; both outlive the call.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) };
+    if allowed != 0 || answer != 0 {
+        return Err(napi::Error::from_reason(std::io::Error::last_os_error().to_string()));
+    }
+    Ok(())
+}
+
 fn pair(ends: std::result::Result<(OwnedFd, OwnedFd), Errno>) -> Result<Vec<i32>> {
     let (a, b) = ends.map_err(error)?;
     Ok(vec![a.into_raw_fd(), b.into_raw_fd()])
