@@ -12,7 +12,7 @@ const disabled = process.env.SENDFILE_NATIVE === 'off'
 /** Methods that equipping put in place of net.Socket's. */
 const ours = new WeakSet()
 
-/** Runtimes that load the addon, but whose sockets are not net.Socket's inside, and whose fs knows no foreign descriptor. */
+/** Bun and Deno load the addon, but their sockets are made otherwise, and Deno's fs knows no foreign descriptor. */
 const isForeignRuntime = Boolean(process.versions.bun ?? process.versions.deno)
 
 /** Why nothing can be sent natively in this process, or null. */
