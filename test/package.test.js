@@ -104,6 +104,8 @@ test('where addons are disabled, the error says how to allow them', async () => 
 })
 
 test('without an addon transferFile copies', async () => {
+  const env = { ...process.env }
+  delete env.SENDFILE_NATIVE // which would be the reason otherwise
   const { stdout, stderr } = await run(['--no-addons', '-e', `
     const fs = require('node:fs')
     const http = require('node:http')
@@ -120,7 +122,7 @@ test('without an addon transferFile copies', async () => {
         console.log(Buffer.concat(chunks).equals(fs.readFileSync('README.md')), JSON.stringify(results[0]), stats().bytes.copied > 0)
       })
     })
-  `])
+  `], { env })
   assert.equal(stderr, '')
   const { size } = fs.statSync(path.join(root, 'README.md'))
   const result = { bytesSent: size, zeroCopy: false, reason: 'unavailable', changed: false }

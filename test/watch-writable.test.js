@@ -10,17 +10,11 @@ const util = require('node:util')
 const { Worker } = require('node:worker_threads')
 const { EAGAIN, trySendfile, watchWritable } = require('sendfile-native')
 const {
-  MIB, connection, cpuTicks, descriptors, digest, fill, fillForGood, numberOf, open, run, sha256, temporaryFile,
-  temporaryFolder, test, threads, turns, until
+  MIB, connection, cpuTicks, descriptors, digest, fill, fillForGood, numberOf, open, run, sha256, startReactor,
+  temporaryFile, temporaryFolder, test, threads, turns, until
 } = require('./helpers')
 
-before(async () => { // the reactor keeps descriptors of its own: they are no leak
-  const ends = []
-  const { here } = await connection({ after: (end) => ends.push(end) })
-  watchWritable(here)
-  await once(here, 'drain')
-  for (const end of ends) end()
-})
+before(startReactor)
 
 /** A connection that takes no more, and a count of the 'drain' events on it. */
 async function full (t, listen) {

@@ -8,7 +8,7 @@ const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const nodeTest = require('node:test')
-const { trySendfile } = require('sendfile-native')
+const { trySendfile, watchWritable } = require('sendfile-native')
 
 const root = path.join(__dirname, '..', '..')
 const MIB = 1 << 20
@@ -86,6 +86,16 @@ function fill (out, file) {
 /** Fills a connection for good: also what is on its way to the peer has arrived and left no room. */
 async function fillForGood (out, file) {
   while (fill(out, file) > 0) await turns(20)
+}
+
+/** The reactor keeps descriptors of its own, which are no leak: started before they are counted. */
+async function startReactor () {
+  const ends = []
+  const { here } = await connection({ after: (end) => ends.push(end) })
+  watchWritable(here)
+  await once(here, 'drain')
+  for (const end of ends) end()
+  if (!here.closed) await once(here, 'close')
 }
 
 /** Lets the event loop turn, so that what is on its way arrives. */
@@ -177,6 +187,7 @@ module.exports = {
   root,
   run,
   sha256,
+  startReactor,
   temporaryFile,
   temporaryFolder,
   test,
