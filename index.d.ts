@@ -137,7 +137,8 @@ export interface TransferOptions {
   onProgress?: (bytesSent: number, total: number) => void
   /**
    * Whether the file may be copied where it cannot be sent without. Default: true. With false the promise is
-   * rejected with `ERR_SENDFILE_UNAVAILABLE`, whose `reason` says why, before anything is sent.
+   * rejected with `ERR_SENDFILE_UNAVAILABLE`, whose `reason` says why, before anything is sent; only when the kernel
+   * itself refuses the file, which shows when it is asked, has the head left, and the connection is destroyed.
    */
   fallback?: boolean
   /** Whether to try zero copy. Default: true. With false the file is always copied. */
@@ -184,6 +185,7 @@ export interface TransferResult {
  * @throws {Error} `ERR_SENDFILE_TRUNCATED`: the file became shorter than promised; the connection was destroyed.
  * @throws {Error} `ERR_STREAM_PREMATURE_CLOSE`: the destination was closed, or had ended, before the end.
  * @throws {Error} `ABORT_ERR`: see `signal`.
+ * @throws {Error} `ERR_HTTP_CONTENT_LENGTH_MISMATCH`: the file is longer than the Content-Length that the caller set.
  * @throws {Error} `ERR_SENDFILE_RESPONSE_BUSY`: another file is being sent to this response.
  * @throws {Error} `ERR_SENDFILE_UNAVAILABLE`: see `fallback`.
  * @throws {TypeError | RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.

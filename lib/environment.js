@@ -102,7 +102,8 @@ function submitRecheck (file, resource, answer) {
   request.holdLoop(true)
 }
 
-const TAIL = 1
+/** The engine hands it back: its last bytes, or all of it where there is no descriptor for the engine. */
+const TURN = 1
 
 /** A gather list that the engine sends. */
 class Sending extends Request {
@@ -141,7 +142,7 @@ class Sending extends Request {
   }
 
   answered (result) {
-    if (result === TAIL) {
+    if (result === TURN) {
       // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
       if (this.proceed(environment.finish(this.id, this.fd, this.outgoing))) this.onPending?.()
       return

@@ -27,7 +27,7 @@ pub struct Progress {
     sent: AtomicU64,
     /// Handed back for the JavaScript thread to send: its last bytes, in memory, or all that is left
     /// where there is no descriptor to be had for the engine.
-    tail: Mutex<Option<Transfer<File>>>,
+    handed_back: Mutex<Option<Transfer<File>>>,
 }
 
 impl Progress {
@@ -41,33 +41,33 @@ impl Progress {
     }
 
     /// The transfer that was handed back.
-    pub fn take_tail(&self) -> Option<Transfer<File>> {
-        self.tail().take()
+    pub fn take_back(&self) -> Option<Transfer<File>> {
+        self.handed_back().take()
     }
 
     /// Hands a transfer back.
-    pub fn put_tail(&self, transfer: Transfer<File>) {
-        *self.tail() = Some(transfer);
+    pub fn hand_back(&self, transfer: Transfer<File>) {
+        *self.handed_back() = Some(transfer);
     }
 
     /// Gives the transfer that was handed back what was fetched for it: whether it can go on.
     pub fn take(&self, fetched: Fetched) -> Option<Result<(), Failure>> {
-        self.tail().as_mut().map(|transfer| transfer.take(fetched))
+        self.handed_back().as_mut().map(|transfer| transfer.take(fetched))
     }
 
-    fn tail(&self) -> MutexGuard<'_, Option<Transfer<File>>> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    fn handed_back(&self) -> MutexGuard<'_, Option<Transfer<File>>> {
+        self.handed_back.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How a transfer ended, or that its tail is due: what is delivered to JavaScript.
+/// How a transfer ended, or that the JavaScript thread is to go on with it: what is delivered there.
 pub mod answer {
     use super::{Errno, Failure};
 
     /// All bytes are in the kernel.
     pub const DONE: f64 = 0.0;
     /// It is the JavaScript thread's turn.
-    pub const TAIL: f64 = 1.0;
+    pub const TURN: f64 = 1.0;
 
     /// The calls that can fail, in the order that `lib/environment.js` knows. The first stands for a
     /// file that ended too soon.
@@ -272,8 +272,8 @@ impl Engine {
         };
         let Submission { socket, transfer, progress, id, mailbox, .. } = *submission;
         drop(socket);
-        progress.put_tail(transfer);
-        mailbox.deliver(id, answer::TAIL);
+        progress.hand_back(transfer);
+        mailbox.deliver(id, answer::TURN);
     }
 
     /// Deregisters it, before its socket is closed.

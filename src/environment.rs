@@ -195,7 +195,7 @@ impl Environment {
 
     /// Sends what was handed back: the tail, or the next bytes of a transfer that is driven from here.
     pub fn finish(&self, id: f64, socket: RawFd, progress: &Arc<Progress>) -> Sending {
-        let Some(mut transfer) = progress.take_tail() else {
+        let Some(mut transfer) = progress.take_back() else {
             return Sending::Done(progress.sent());
         };
         let step = if transfer.holds_tail() {
@@ -248,24 +248,24 @@ impl Environment {
         reactor: &Reactor,
     ) -> Sending {
         transfer.set_holds_tail(false);
-        progress.put_tail(transfer);
+        progress.hand_back(transfer);
         let mailbox = self.mailbox.clone();
         let begun = match step {
             Step::WouldBlock => reactor
-                .watch(Watched::Number(socket), id, mailbox, answer::TAIL)
+                .watch(Watched::Number(socket), id, mailbox, answer::TURN)
                 .map(Some)
                 .map_err(Refusal::of("epoll_ctl")),
             Step::Cold(wanted) => {
                 let progress = Arc::clone(&progress);
                 let then = move |fetched| match progress.take(fetched) {
-                    Some(Ok(())) => mailbox.deliver(id, answer::TAIL),
+                    Some(Ok(())) => mailbox.deliver(id, answer::TURN),
                     Some(Err(failure)) => mailbox.deliver(id, answer::failure(failure)),
                     None => {} // cancelled
                 };
                 fetch(wanted, then).map(|()| None).map_err(Refusal::of("pthread_create"))
             }
             _ => {
-                mailbox.deliver(id, answer::TAIL);
+                mailbox.deliver(id, answer::TURN);
                 Ok(None)
             }
         };
@@ -283,8 +283,9 @@ impl Environment {
         if budget == 0 {
             return Step::Yield;
         }
+        let before = transfer.sent();
         let step = transfer.advance(&mut Socket::inline(&socket), budget);
-        self.window.set((began, used + transfer.sent()));
+        self.window.set((began, used + transfer.sent() - before));
         step
     }
 }

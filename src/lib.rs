@@ -138,7 +138,7 @@ impl Environment {
         Ok(self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail).into())
     }
 
-    /// Sends the tail of a transfer, when 1 was delivered to its `id`.
+    /// Goes on with a transfer from this thread, when 1 was delivered to its `id`.
     #[napi(catch_unwind)]
     pub fn finish(&self, id: f64, socket: i32, sending: &Outgoing) -> Either<f64, Outgoing> {
         self.0.finish(id, socket, &sending.progress).into()
@@ -230,7 +230,7 @@ impl Outgoing {
     /// Forgets it; an answer that is on its way still arrives.
     #[napi(catch_unwind)]
     pub fn cancel(&self) {
-        drop(self.progress.take_tail());
+        drop(self.progress.take_back());
         let Some(token) = self.token else { return };
         for reactor in Reactor::started() {
             // Either is right: a transfer, or the watch of one that is driven from this thread.
