@@ -94,12 +94,16 @@ test('\'drain\' is emitted in the async context of the call that began the watch
     const { here, there } = await full(t)
     const seen = new Promise((resolve) => here.once('drain', () => resolve(storage.getStore())))
     if (request % 2 === 0) { // half of them wait for the JavaScript queue first
+      here.cork()
       here.write('some bytes')
       assert.ok(here.writableLength > 0)
     }
     storage.run(request, () => watchWritable(here))
     storage.run('another', () => watchWritable(here))
-    storage.run('the reader', () => there.resume())
+    storage.run('the reader', () => {
+      here.uncork()
+      there.resume()
+    })
     assert.equal(await seen, request)
   }))
 })

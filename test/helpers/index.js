@@ -85,7 +85,10 @@ function fill (out, file) {
 
 /** Fills a connection for good: also what is on its way to the peer has arrived and left no room. */
 async function fillForGood (out, file) {
-  while (fill(out, file) > 0) await turns(20)
+  for (let refusals = 0; refusals < 3; refusals++) {
+    if (fill(out, file) > 0) refusals = 0
+    await turns(20)
+  }
 }
 
 /** The reactor keeps descriptors of its own, which are no leak: started before they are counted. */
