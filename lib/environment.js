@@ -15,16 +15,13 @@ let nextId = 0
 let holders = 0
 
 class Request {
-  /**
-   * @param {AsyncResource} resource the context that `answer` runs in
-   * @param {(result: number) => void} answer
-   */
-  constructor (resource, answer) {
+  /** @param {AsyncResource} resource the context that `answered(result)` runs in */
+  constructor (resource) {
     this.id = nextId++
     this.resource = resource
-    this.answer = answer
     this.holdsLoop = false
-    this.onEnd = undefined
+    /** The life of the socket that it waits for, if it does. */
+    this.life = null
   }
 
   begin () {
@@ -34,7 +31,8 @@ class Request {
   end () {
     pending.delete(this.id)
     this.holdLoop(false)
-    this.onEnd?.()
+    this.life?.release(this)
+    this.life = null
   }
 
   /** Whether the process waits for it. */
@@ -53,21 +51,30 @@ function deliver (id, result) {
     return
   }
   request.end()
-  request.resource.runInAsyncScope(request.answer, undefined, result)
+  request.resource.runInAsyncScope(request.answered, request, result)
+}
+
+/** One that a function answers. */
+class Call extends Request {
+  constructor (resource, answer) {
+    super(resource)
+    this.answered = answer
+  }
+
+  beginAndHold () {
+    this.begin()
+    this.holdLoop(true)
+  }
 }
 
 /**
  * One sendfile(2) on another thread. `answer(result, syscall)` gets bytes or a negative errno, later.
  */
 function submitSendfile (out, input, offset, len, answer) {
-  const request = new Request(new AsyncResource('SENDFILE'), answer)
+  const request = new Call(new AsyncResource('SENDFILE'), answer)
   const refusal = environment.sendfile(request.id, out, input, offset, len)
-  if (refusal) {
-    process.nextTick(answer, refusal.errno, refusal.syscall)
-    return
-  }
-  request.begin()
-  request.holdLoop(true)
+  if (refusal) process.nextTick(answer, refusal.errno, refusal.syscall)
+  else request.beginAndHold()
 }
 
 /**
@@ -75,7 +82,7 @@ function submitSendfile (out, input, offset, len, answer) {
  * addon's File, or a negative errno and the call that failed, later, in the context of `resource`.
  */
 function submitOpen (source, resource, answer) {
-  const request = new Request(resource, (result) => {
+  const request = new Call(resource, (result) => {
     if (result < 0) answer(null, result, 'open')
     else answer(environment.takeFile(request.id))
   })
@@ -84,22 +91,17 @@ function submitOpen (source, resource, answer) {
     : environment.open(request.id, source)
   if (refusal) {
     process.nextTick(() => resource.runInAsyncScope(answer, undefined, null, refusal.errno, refusal.syscall))
-    return
+  } else {
+    request.beginAndHold()
   }
-  request.begin()
-  request.holdLoop(true)
 }
 
 /** Whether a file is another than when it was opened: `answer(changed)`, now or later. */
 function submitRecheck (file, resource, answer) {
-  const request = new Request(resource, (result) => answer(result !== 0))
+  const request = new Call(resource, (result) => answer(result !== 0))
   const changed = environment.hasChanged(request.id, file)
-  if (changed !== null) {
-    answer(changed)
-    return
-  }
-  request.begin()
-  request.holdLoop(true)
+  if (changed === null) request.beginAndHold()
+  else answer(changed)
 }
 
 /** The engine hands it back: its last bytes, or all of it where there is no descriptor for the engine. */
@@ -107,10 +109,15 @@ const TURN = 1
 
 /** A gather list that the engine sends. */
 class Sending extends Request {
-  constructor (fd, resource, done) {
-    super(resource, (result) => this.answered(result))
+  /**
+   * @param {Batch} batch told by `sent(sending, err, bytes)` when it is at its end, unless it was cancelled
+   * @param {Region | null} region the one in it
+   */
+  constructor (fd, resource, batch, region) {
+    super(resource)
     this.fd = fd
-    this.done = done
+    this.batch = batch
+    this.region = region
     this.outgoing = null
   }
 
@@ -121,7 +128,7 @@ class Sending extends Request {
 
   /**
    * @param {Array<Uint8Array | { file: object, offset: number, len: number }>} parts
-   * @returns {boolean} whether it is under way; if not, `done` was called
+   * @returns {boolean} whether it is under way; if not, `batch.sent` was called
    */
   submit (parts, holdsTail, mayCopy) {
     return this.proceed(environment.transfer(this.id, this.fd, parts, holdsTail, mayCopy))
@@ -129,12 +136,12 @@ class Sending extends Request {
 
   proceed (outgoing) {
     if (typeof outgoing === 'number') {
-      this.done(null, outgoing)
+      this.batch.sent(this, null, outgoing)
       return false
     }
     this.outgoing = outgoing
     if (outgoing.failure !== 0) {
-      this.done(failureOf(outgoing.failure), outgoing.sent)
+      this.batch.sent(this, failureOf(outgoing.failure), outgoing.sent)
       return false
     }
     this.begin()
@@ -144,10 +151,10 @@ class Sending extends Request {
   answered (result) {
     if (result === TURN) {
       // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
-      if (this.proceed(environment.finish(this.id, this.fd, this.outgoing))) this.onPending?.()
+      if (this.proceed(environment.finish(this.id, this.fd, this.outgoing))) this.batch.hold(this)
       return
     }
-    this.done(result < 0 ? failureOf(result) : null, this.outgoing.sent)
+    this.batch.sent(this, result < 0 ? failureOf(result) : null, this.outgoing.sent)
   }
 
   cancel () {
@@ -166,7 +173,7 @@ function failureOf (failure) {
   return syscall === '' ? truncated() : refused(1 - (-failure % FAILURE_KIND), syscall)
 }
 
-class WatchRequest extends Request {
+class WatchRequest extends Call {
   cancel () {
     this.end()
     environment.unwatch(this.token)
