@@ -128,12 +128,6 @@ class Batch {
   }
 
   send (before, region, after) {
-    const parts = []
-    if (before !== null) parts.push(before)
-    if (region !== null && region.length > 0) {
-      parts.push({ file: region.file.native, offset: region.offset, len: region.length })
-    }
-    if (after !== null) parts.push(after)
     const resource = region === null ? new AsyncResource('SENDFILEWRITE') : region.owner
     const sending = new Sending(descriptorOfSocket(this.socket, 'socket'), resource, this, region)
     this.start = before === null ? 0 : before.length
@@ -141,7 +135,7 @@ class Batch {
     if (region !== null) region.batch = this
     if (this.socket.timeout) this.equipment.taken = this.taken()
     this.isSubmitting = true
-    const isPending = sending.submit(parts, region?.holdsTail === true, region?.mayCopy !== false)
+    const isPending = sending.submit(before, after)
     this.isSubmitting = false
     if (isPending) this.hold(sending)
     return !isPending
@@ -219,10 +213,10 @@ class Batch {
     this.copying?.stop()
     const { sending } = this
     if (sending === null) return
-    const { region, sent } = sending
+    const { region } = sending
     // The engine has a duplicate: closing the socket alone would show the peer nothing.
     addon.endConnection(sending.fd, reset)
-    sending.cancel()
+    const sent = sending.cancel()
     if (region !== null) {
       region.bytesSent = this.ofRegion(region, sent)
       region.batch = null

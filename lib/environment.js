@@ -47,7 +47,7 @@ class Request {
 function deliver (id, result) {
   const request = pending.get(id)
   if (request === undefined) { // cancelled while its answer was on the way
-    environment.takeFile(id)?.close()
+    environment.closeFile(id)
     return
   }
   request.end()
@@ -78,19 +78,19 @@ function submitSendfile (out, input, offset, len, answer) {
 }
 
 /**
- * Opens a regular file: a path, as bytes, or a descriptor, which is duplicated at once. `answer` gets the
- * addon's File, or a negative errno and the call that failed, later, in the context of `resource`.
+ * Opens a regular file: a path, as bytes, or a descriptor, which is duplicated at once. `answer` gets its
+ * number, to be closed, or a negative errno and the call that failed, later, in the context of `resource`.
  */
 function submitOpen (source, resource, answer) {
   const request = new Call(resource, (result) => {
-    if (result < 0) answer(null, result, 'open')
-    else answer(environment.takeFile(request.id))
+    if (result < 0) answer(result, 'open')
+    else answer(request.id)
   })
   const refusal = typeof source === 'number'
     ? environment.adopt(request.id, source)
     : environment.open(request.id, source)
   if (refusal) {
-    process.nextTick(() => resource.runInAsyncScope(answer, undefined, null, refusal.errno, refusal.syscall))
+    process.nextTick(() => resource.runInAsyncScope(answer, undefined, refusal.errno, refusal.syscall))
   } else {
     request.beginAndHold()
   }
@@ -118,48 +118,55 @@ class Sending extends Request {
     this.fd = fd
     this.batch = batch
     this.region = region
-    this.outgoing = null
+    this.isOutgoing = false
   }
 
   /** @returns {number} bytes in the kernel */
   get sent () {
-    return this.outgoing === null ? 0 : this.outgoing.sent
+    return this.isOutgoing ? environment.sent(this.id) : 0
   }
 
   /**
-   * @param {Array<Uint8Array | { file: object, offset: number, len: number }>} parts
+   * @param {Uint8Array | null} before
+   * @param {Uint8Array | null} after
    * @returns {boolean} whether it is under way; if not, `batch.sent` was called
    */
-  submit (parts, holdsTail, mayCopy) {
-    return this.proceed(environment.transfer(this.id, this.fd, parts, holdsTail, mayCopy))
+  submit (before, after) {
+    const { region } = this
+    const file = region === null || region.length === 0 ? null : region.file.id
+    return this.proceed(file === null
+      ? environment.transfer(this.id, this.fd, before, null, 0, 0, after, false, true)
+      : environment.transfer(this.id, this.fd, before, file, region.offset, region.length, after,
+          region.holdsTail, region.mayCopy))
   }
 
-  proceed (outgoing) {
-    if (typeof outgoing === 'number') {
-      this.batch.sent(this, null, outgoing)
-      return false
-    }
-    this.outgoing = outgoing
-    if (outgoing.failure !== 0) {
-      this.batch.sent(this, failureOf(outgoing.failure), outgoing.sent)
-      return false
-    }
-    this.begin()
-    return true
+  proceed (outcome) {
+    this.isOutgoing = outcome === null || outcome < 0 || this.isOutgoing
+    if (outcome === null) this.begin()
+    else this.finish(outcome < 0 ? failureOf(outcome) : null, outcome)
+    return outcome === null
   }
 
   answered (result) {
-    if (result === TURN) {
-      // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
-      if (this.proceed(environment.finish(this.id, this.fd, this.outgoing))) this.batch.hold(this)
+    if (result !== TURN) {
+      this.finish(result < 0 ? failureOf(result) : null)
       return
     }
-    this.batch.sent(this, result < 0 ? failureOf(result) : null, this.outgoing.sent)
+    // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
+    if (this.proceed(environment.finish(this.id, this.fd))) this.batch.hold(this)
   }
 
+  finish (err, sent) {
+    const bytes = this.isOutgoing ? environment.forget(this.id) : sent
+    this.isOutgoing = false
+    this.batch.sent(this, err, bytes)
+  }
+
+  /** @returns {number} bytes in the kernel */
   cancel () {
     this.end()
-    this.outgoing.cancel()
+    this.isOutgoing = false
+    return environment.cancel(this.id)
   }
 }
 
@@ -194,4 +201,4 @@ function submitWatch (fd, resource, answer) {
   return request
 }
 
-module.exports = { Sending, submitOpen, submitRecheck, submitSendfile, submitWatch }
+module.exports = { Sending, environment, submitOpen, submitRecheck, submitSendfile, submitWatch }

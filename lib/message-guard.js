@@ -6,7 +6,8 @@ const http = require('node:http')
 const { isForeignRuntime } = require('./eligibility')
 const { responseBusy } = require('./errors')
 
-const { prototype } = http.OutgoingMessage
+const { write: usualWrite, end: usualEnd } = http.OutgoingMessage.prototype
+const USUAL = { write: usualWrite, end: usualEnd }
 const kGuard = Symbol('sendfile-native.guard')
 
 class Guard {
@@ -15,9 +16,9 @@ class Guard {
     this.message = message
     this.isBusy = false
     // Whoever replaced `write` has to see the bytes: compression, a recorder.
-    this.isWrapped = isForeignRuntime || (write !== prototype.write && write !== guardedWrite)
+    this.isWrapped = isForeignRuntime || (write !== usualWrite && write !== guardedWrite)
     /** What stands behind the guard: the prototype's own methods, or somebody's. */
-    this.original = { write, end }
+    this.original = write === usualWrite && end === usualEnd ? USUAL : { write, end }
     /** What the guard put there. */
     this.write = null
   }

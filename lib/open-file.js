@@ -7,30 +7,31 @@ const os = require('node:os')
 const { fileURLToPath } = require('node:url')
 const { addon } = require('./binding')
 const { isForeignRuntime } = require('./eligibility')
-const { submitOpen, submitRecheck } = require('./environment')
+const { environment, submitOpen, submitRecheck } = require('./environment')
 const { invalidArgType, invalidArgValue, refused, systemError } = require('./errors')
 const { validateDescriptorNumber } = require('./validate')
 
 /** One that the addon has open. */
 class OpenFile {
-  constructor (native) {
-    this.native = native
-    this.fd = native.fd
-    this.size = native.size
+  constructor (id) {
+    const { fd, size } = environment.fileStatus(id)
+    this.id = id
+    this.fd = fd
+    this.size = size
   }
 
   /** Whether its bytes are copied by native threads: its file system cannot do without. */
   get isCopied () {
-    return this.native.copied
+    return environment.isFileCopied(this.id)
   }
 
   /** Whether it is another than when it was opened: `answer(changed)`, now or later, in the context of `resource`. */
   recheck (resource, answer) {
-    submitRecheck(this.native, resource, answer)
+    submitRecheck(this.id, resource, answer)
   }
 
   close () {
-    this.native.close()
+    environment.closeFile(this.id)
   }
 }
 
@@ -82,9 +83,9 @@ function sourceOf (file) {
  */
 function openFile (source, resource, opened) {
   if (!addon || isForeignRuntime) return openWithFs(source, resource, opened)
-  submitOpen(typeof source === 'string' ? Buffer.from(source) : source, resource, (native, errno, syscall) => {
-    if (native === null) opened(withPath(refused(errno, syscall), source))
-    else opened(null, new OpenFile(native))
+  submitOpen(typeof source === 'string' ? Buffer.from(source) : source, resource, (id, syscall) => {
+    if (id < 0) opened(withPath(refused(id, syscall), source))
+    else opened(null, new OpenFile(id))
   })
 }
 
