@@ -27,8 +27,11 @@ class Batch {
     this.sending = null
     this.start = 0
     this.isSubmitting = false
+    /** Whether it is called from within the stream's _write or _writev. */
+    this.isInWrite = false
     /** A copy, while it is made. */
     this.copying = null
+    this.hasFailed = false
     this.isFinished = false
   }
 
@@ -56,6 +59,12 @@ class Batch {
     if (this.sending !== null) return this.equipment.sent - addon.unacknowledged(this.sending.fd)
     // While it is copied, libuv's queue is full between two pieces, and says nothing.
     return addon === null ? undefined : this.socket.bytesWritten - unsent(this.socket)
+  }
+
+  begin () {
+    this.isInWrite = true
+    this.advance()
+    this.isInWrite = false
   }
 
   advance () {
@@ -115,6 +124,7 @@ class Batch {
     if (reason === null) return this.send(before, region, after)
     const refused = region?.owner.refusal(reason)
     if (refused) {
+      region.batch = this
       region.settle(refused)
       this.copy(before, null, after)
       return false
@@ -138,7 +148,7 @@ class Batch {
     const isPending = sending.submit(before, after)
     this.isSubmitting = false
     if (isPending) this.hold(sending)
-    return !isPending
+    return !isPending && !this.hasFailed
   }
 
   hold (sending) {
@@ -153,7 +163,10 @@ class Batch {
     this.socket._unrefTimer()
     const ofRegion = region === null ? 0 : this.ofRegion(region, bytes)
     if (err) {
-      this.fail(err, region, ofRegion)
+      // The stream must not be destroyed from within its own _writev, before anybody is told why.
+      this.hasFailed = true
+      if (this.isInWrite) process.nextTick(() => this.fail(err, region, ofRegion))
+      else this.fail(err, region, ofRegion)
       return
     }
     // The end of a file is no small write that more may follow: Nagle's algorithm would hold it for 40 ms.
@@ -203,7 +216,10 @@ class Batch {
    */
   fail (err, region, bytesSent) {
     if (this.isFinished) return
-    region?.settle(err, bytesSent)
+    if (region !== null) {
+      region.endsConnection = true
+      region.settle(err, bytesSent)
+    }
     const isFiles = err.code === 'ERR_SENDFILE_TRUNCATED' || err.syscall === 'read' || err.code === 'EIO'
     if (isFiles) this.socket.destroy()
     this.finish(err)

@@ -51,7 +51,7 @@ class Equipment {
       return
     }
     this.batch = new Batch(this, entries, callback)
-    this.batch.advance()
+    this.batch.begin()
   }
 
   /** Nobody else may go on writing to it, and the peer learns it at once. */

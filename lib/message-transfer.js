@@ -97,8 +97,6 @@ class MessageTransfer extends FileTransfer {
     if (message.socket) equip(message.socket)
     else message.once('socket', equip)
     this.guard.writeChunk(region.asChunk(this.length), (err) => { if (err) region.settle(err) })
-    // At once, so that the head, the body and the end are one batch of the socket's queue.
-    if (settings.endDestination && !this.isShort) this.guard.end()
   }
 
   regionSettled (region, err) {
@@ -109,8 +107,8 @@ class MessageTransfer extends FileTransfer {
     } else if (this.isShort) {
       this.failWith(truncated()) // what follows would be taken for the rest of this body
     } else {
-      this.guard.isBusy = false
-      this.succeed()
+      // Not before: http's server.close() takes a response that was ended for one that is through.
+      this.tryToFinish()
     }
   }
 
@@ -124,20 +122,25 @@ class MessageTransfer extends FileTransfer {
       else setImmediate(written, null)
     }
     this.copying = copy(this.file, this.offset, this.length, writePiece, (err) => {
-      if (err) return this.failWith(err)
-      try {
-        this.finish()
-      } catch (err) { // of who replaced `end`
-        this.failWith(err)
-      }
+      if (err) this.failWith(err)
+      else this.tryToFinish()
     })
   }
 
-  /** When the body needs no region, or is behind. */
+  /** When there is no body, or it is behind. */
   finish () {
     this.guard.isBusy = false
     if (this.settings.endDestination) this.guard.end()
     this.succeed()
+  }
+
+  tryToFinish () {
+    if (this.isSettled) return
+    try {
+      this.finish()
+    } catch (err) { // http's own refusal, or of who replaced `end`
+      this.failWith(err)
+    }
   }
 
   failWith (err) {

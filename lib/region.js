@@ -30,7 +30,7 @@ class Region {
     this.copied = null
     /** The batch that sends it, once it is begun. */
     this.batch = null
-    /** Whether, cancelled in the queue, it takes the connection with it. */
+    /** Whether, failed or cancelled in the queue, it takes the connection with it. */
     this.endsConnection = false
     this.isSettled = false
     this.bytesSent = 0
@@ -57,9 +57,16 @@ class Region {
   /** It is at its end. Only the first call counts. */
   settle (err, bytesSent = this.progress()) {
     if (this.isSettled) return
+    const isInWrite = this.batch?.isInWrite === true
     this.isSettled = true
     this.bytesSent = bytesSent
     this.batch = null
+    // What is written from within a stream's own _writev gets lost. The owner hears of it in the same tick.
+    if (isInWrite) process.nextTick(() => this.tell(err))
+    else this.tell(err)
+  }
+
+  tell (err) {
     this.owner.runInAsyncScope(this.owner.regionSettled, this.owner, this, err)
   }
 }
