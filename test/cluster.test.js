@@ -183,14 +183,15 @@ for (const policy of ['SCHED_RR', 'SCHED_NONE']) {
     const clients = await clientsOfEach(t, cluster, file.path)
     const [leaving] = cluster.workers
     cluster.primary.send({ pid: leaving, command: 'disconnect' })
-    await cluster.primary.next((told) => told.pid === leaving && told.disconnected)
+    cluster.primary.send({ pid: leaving, command: 'stats' }) // behind it in the channel: when it answers, it has heard
+    const { exit } = await cluster.primary.next((told) => told.pid === leaving && (told.stats ?? told.exit))
+    assert.equal(exit, undefined, 'there is something to send')
 
     for (let i = 0; i < 2 * WORKERS; i++) {
       const { pid, sha256: arrived } = await get(cluster.port, file.path)
       assert.notEqual(pid, leaving, 'nothing new')
       assert.equal(arrived, sha256(file.bytes))
     }
-    assert.ok(cluster.workers.includes(leaving))
     for (const { socket } of clients) assertBytes(answersIn(await readAll(socket))[0].body, file.bytes)
     assert.deepEqual(await cluster.exit(leaving), { code: 0, signal: null })
   })
