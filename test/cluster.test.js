@@ -13,7 +13,7 @@ const { result } = require('./helpers/results')
 const WORKERS = 3
 
 /** More than the buffers of a connection take: such a file is not sent before its client reads. */
-const BIG = 24 * MIB
+const BIG = 12 * MIB
 
 /** A cluster until the test ends: its primary, and the process ids of its workers. */
 async function startCluster (t, policy) {

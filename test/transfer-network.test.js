@@ -12,7 +12,7 @@ const { connectFrom, networkTest } = require('./helpers/network')
 const { result } = require('./helpers/results')
 
 /** More than the buffers between the two take. */
-const BIG = 32 * MIB
+const BIG = 16 * MIB
 
 /** A server at one end of the link, with all its threads: its connections are idle after so many milliseconds. */
 async function startServer (t, { server, client }, { idle = 0 } = {}) {
