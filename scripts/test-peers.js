@@ -5,7 +5,7 @@
 //     --only name,name    these checkouts
 //     --baseline          only without
 //     --register file     another file than the package's register
-//     --isolate           in a network of its own, which has only the loopback (Linux, root)
+//     --isolate           in a network of nothing but the loopback, as the owner of each folder (needs root)
 //     --log folder        keeps what the suites print
 // The checkouts have their development dependencies installed: see docs/compatibility.md.
 
@@ -64,6 +64,7 @@ function reportedBytes (stderr) {
 
 function environment (folder, register) {
   const env = { ...process.env, PATH: `${folder}${path.delimiter}${process.env.PATH}`, NO_COLOR: '1' }
+  if (options.isolate) env.HOME = os.tmpdir()
   for (const name of Object.keys(env)) {
     if (/^(NODE_OPTIONS|SENDFILE_|npm_|FORCE_COLOR|PEERS)/.test(name)) delete env[name]
   }
@@ -94,9 +95,9 @@ function differences (without, having) {
 }
 
 function commit (folder) {
-  const git = (...args) => execFileSync('git', ['-C', folder, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  const args = ['-c', 'safe.directory=*', '-C', folder, 'rev-parse', '--short=10', 'HEAD']
   try {
-    return git('rev-parse', '--short=10', 'HEAD').trim()
+    return execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   } catch {
     return ''
   }
@@ -114,6 +115,7 @@ async function main () {
     .filter(Boolean)
   const nodes = (versions.length ? versions : ['20', '22', '24']).map((major) => ({ major, folder: nodeFolder(major) }))
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'peers-'))
+  fs.chmodSync(scratch, 0o755)
   process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }))
   const own = () => options.register ? path.resolve(options.register) : installPackage(scratch)
   const register = options.baseline ? null : own()

@@ -9,8 +9,12 @@ const path = require('node:path')
 const TOO_LONG_MS = 15 * 60_000
 const PROGRAM_TOO_LONG_MS = 60_000
 
-/** In a network of its own, which has nothing but the loopback: needs root. */
-const ISOLATE = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
+/** In a network of its own, which has nothing but the loopback, and as the owner of the folder: needs root. */
+function isolated (folder) {
+  const { uid, gid } = fs.statSync(folder)
+  const owner = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
+  return ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...owner]
+}
 
 const underWay = new Set()
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -35,7 +39,7 @@ function end (child) {
  * @returns {Promise<{ code: number | string, stdout: string, stderr: string }>}
  */
 function execute (command, { cwd, env, isolate, tooLong = TOO_LONG_MS }) {
-  const [file, ...args] = isolate ? [...ISOLATE, ...command] : command
+  const [file, ...args] = isolate ? [...isolated(cwd), ...command] : command
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     underWay.add(child)
@@ -43,14 +47,15 @@ function execute (command, { cwd, env, isolate, tooLong = TOO_LONG_MS }) {
     for (const name of ['stdout', 'stderr']) child[name].on('data', (chunk) => out[name].push(chunk))
     let late = false
     const timer = setTimeout(() => { late = true; end(child) }, tooLong)
-    // Not 'close': a process that a test leaves behind may hold the pipes.
-    child.on('error', reject).on('exit', (code, signal) => setTimeout(() => {
+    const settle = (code, signal) => {
       clearTimeout(timer)
-      end(child)
+      end(child) // what it leaves behind
       underWay.delete(child)
       const text = (name) => Buffer.concat(out[name]).toString()
       resolve({ code: late ? 'timed out' : signal ?? code, stdout: text('stdout'), stderr: text('stderr') })
-    }, 100))
+    }
+    // A process that a test leaves behind may hold the pipes: then there is no 'close'.
+    child.on('error', reject).on('close', settle).on('exit', (...how) => setTimeout(settle, 500, ...how))
   })
 }
 
@@ -142,16 +147,20 @@ const kinds = {
 }
 
 async function programs (suite, context, testsOf) {
-  const all = { code: 0, stdout: '', stderr: '', tests: [] }
-  for (const file of suite.files(suite.folder)) {
-    const source = fs.readFileSync(path.join(suite.folder, file), 'utf8')
-    const flags = /^\/\/ Flags: (.*)$/m.exec(source)?.[1].trim().split(/\s+/) ?? []
-    const result = await execute(['node', ...flags, file], { ...context, tooLong: PROGRAM_TOO_LONG_MS })
-    all.stdout += result.stdout
-    all.stderr += result.stderr
-    all.tests.push(...testsOf(file, result))
+  const files = suite.files(suite.folder)
+  const results = new Array(files.length)
+  let next = 0
+  const lane = async () => {
+    while (next < files.length) {
+      const i = next++
+      const source = fs.readFileSync(path.join(suite.folder, files[i]), 'utf8')
+      const flags = /^\/\/ Flags: (.*)$/m.exec(source)?.[1].trim().split(/\s+/) ?? []
+      results[i] = await execute(['node', ...flags, files[i]], { ...context, tooLong: PROGRAM_TOO_LONG_MS })
+    }
   }
-  return all
+  await Promise.all(Array.from({ length: suite.atOnce ?? 1 }, lane))
+  const all = (name) => results.map((result) => result[name]).join('')
+  return { code: 0, stdout: all('stdout'), stderr: all('stderr'), tests: files.flatMap((file, i) => testsOf(file, results[i])) }
 }
 
 /** A name that occurs again is another test. */
@@ -171,6 +180,7 @@ function unique (tests) {
  */
 async function runSuite (suite, context) {
   fs.writeFileSync(context.file, '')
+  fs.chmodSync(context.file, 0o666)
   const result = await kinds[suite.kind](suite, { ...context, cwd: suite.folder })
   return { ...result, tests: unique(result.tests) }
 }

@@ -35,7 +35,7 @@ const suites = {
   'graceful-fs': { kind: 'tap', files: () => ['test.js'] },
   sirv: { kind: 'uvu', args: ['tests', 'sirv\\.mjs$'] },
   // Node's own: what reads files by streams, and http.
-  node: { kind: 'programs', files: nodeTests }
+  node: { kind: 'programs', atOnce: 2, files: nodeTests }
 }
 
 function nodeTests (folder) {
