@@ -47,15 +47,17 @@ function execute (command, { cwd, env, isolate, tooLong = TOO_LONG_MS }) {
     for (const name of ['stdout', 'stderr']) child[name].on('data', (chunk) => out[name].push(chunk))
     let late = false
     const timer = setTimeout(() => { late = true; end(child) }, tooLong)
+    let grace
     const settle = (code, signal) => {
+      if (!underWay.delete(child)) return
       clearTimeout(timer)
+      clearTimeout(grace)
       end(child) // what it leaves behind
-      underWay.delete(child)
       const text = (name) => Buffer.concat(out[name]).toString()
       resolve({ code: late ? 'timed out' : signal ?? code, stdout: text('stdout'), stderr: text('stderr') })
     }
     // A process that a test leaves behind may hold the pipes: then there is no 'close'.
-    child.on('error', reject).on('close', settle).on('exit', (...how) => setTimeout(settle, 500, ...how))
+    child.on('error', reject).once('close', settle).on('exit', (...how) => { grace = setTimeout(settle, 500, ...how) })
   })
 }
 
@@ -182,7 +184,7 @@ async function runSuite (suite, context) {
   fs.writeFileSync(context.file, '')
   fs.chmodSync(context.file, 0o666)
   const result = await kinds[suite.kind](suite, { ...context, cwd: suite.folder })
-  return { ...result, tests: unique(result.tests) }
+  return { ...result, tests: unique([...result.tests, ['exit', String(result.code)]]) }
 }
 
 module.exports = { runSuite }
