@@ -18,9 +18,9 @@ function isolated (folder) {
 
 const underWay = new Set()
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => {
+  process.on(signal, () => {
     for (const child of underWay) end(child)
-    process.kill(process.pid, signal)
+    process.exit(1)
   })
 }
 
@@ -152,12 +152,14 @@ async function programs (suite, context, testsOf) {
   const files = suite.files(suite.folder)
   const results = new Array(files.length)
   let next = 0
-  const lane = async () => {
+  const lane = async (_, number) => {
+    // Where Node's own tests that run at once put their files.
+    const env = { ...context.env, TEST_THREAD_ID: String(number + 1) }
     while (next < files.length) {
       const i = next++
       const source = fs.readFileSync(path.join(suite.folder, files[i]), 'utf8')
       const flags = /^\/\/ Flags: (.*)$/m.exec(source)?.[1].trim().split(/\s+/) ?? []
-      results[i] = await execute(['node', ...flags, files[i]], { ...context, tooLong: PROGRAM_TOO_LONG_MS })
+      results[i] = await execute(['node', ...flags, files[i]], { ...context, env, tooLong: PROGRAM_TOO_LONG_MS })
     }
   }
   await Promise.all(Array.from({ length: suite.atOnce ?? 1 }, lane))

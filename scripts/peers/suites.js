@@ -34,13 +34,14 @@ const suites = {
   'http-server': { kind: 'tap', files: (folder) => files(folder, 'test', /^test\/[^/]*\.test\.js$/) },
   'graceful-fs': { kind: 'tap', files: () => ['test.js'] },
   sirv: { kind: 'uvu', args: ['tests', 'sirv\\.mjs$'] },
-  // Node's own: what reads files by streams, and http.
+  // Node's own: what reads files by streams, and what pipes.
   node: { kind: 'programs', atOnce: 2, files: nodeTests }
 }
 
 function nodeTests (folder) {
   return files(folder, 'test/parallel', /\/test-[^/]*\.m?js$/).filter((file) => {
-    return /\/test-http-/.test(file) || fs.readFileSync(path.join(folder, file), 'utf8').includes('ReadStream')
+    const source = fs.readFileSync(path.join(folder, file), 'utf8')
+    return source.includes('ReadStream') || (/\/test-(fs|http|net|pipe|stream)/.test(file) && /\.pipe\(|pipeline\(/.test(source))
   })
 }
 
