@@ -128,6 +128,7 @@ async function main () {
   process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }))
   const own = () => options.register ? path.resolve(options.register) : installPackage(scratch)
   const register = options.baseline ? null : own()
+  if (register && !fs.existsSync(register)) throw new Error(`there is no ${register}`)
   const file = path.join(scratch, 'results')
   if (options.log) fs.mkdirSync(options.log, { recursive: true })
 
