@@ -33,6 +33,8 @@ class Batch {
     this.copying = null
     this.hasFailed = false
     this.isFinished = false
+    /** What the equipment had sent before. */
+    this.sentBefore = equipment.bytesSent
   }
 
   get socket () {
@@ -42,6 +44,12 @@ class Batch {
   /** Bytes that the engine has sent of what it is sending. */
   get bytesSending () {
     return this.sending === null ? 0 : this.sending.sent
+  }
+
+  /** Bytes of its chunks that the engine has not sent. */
+  unsentBytes () {
+    const all = this.entries.reduce((sum, { chunk, encoding }) => sum + byteLength(chunk, encoding), 0)
+    return all - (this.equipment.bytesSent - this.sentBefore) - this.bytesSending
   }
 
   /** Bytes of the region under way that are in the kernel. */
@@ -257,6 +265,10 @@ class Batch {
 function unsent (socket) {
   const { fd, bytes } = queuedInHandle(socket)
   return bytes + Math.max(addon.unacknowledged(fd), 0)
+}
+
+function byteLength (chunk, encoding) {
+  return typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.length
 }
 
 /** @param {Buffer[] | null} buffers */

@@ -96,6 +96,16 @@ function submitOpen (source, resource, answer) {
   }
 }
 
+/**
+ * Duplicates a descriptor of a regular file, and tells of it at once, where that cannot wait.
+ * @returns {{ id: number, fd: number, size: number } | null} a file, as of `submitOpen`
+ */
+function adoptAtOnce (fd) {
+  const id = nextId++
+  const status = environment.adoptAtOnce(id, fd)
+  return status === null ? null : { id, ...status }
+}
+
 /** Whether a file is another than when it was opened: `answer(changed)`, now or later. */
 function submitRecheck (file, resource, answer) {
   const request = new Call(resource, (result) => answer(result !== 0))
@@ -201,4 +211,4 @@ function submitWatch (fd, resource, answer) {
   return request
 }
 
-module.exports = { Sending, environment, submitOpen, submitRecheck, submitSendfile, submitWatch }
+module.exports = { Sending, adoptAtOnce, environment, submitOpen, submitRecheck, submitSendfile, submitWatch }

@@ -72,4 +72,9 @@ class Equipment {
   }
 }
 
-module.exports = { equip }
+/** Bytes of the batch that is being written that `bytesWritten` does not count yet. */
+function unsentBytes (socket) {
+  return equipmentOf(socket)?.batch?.unsentBytes() ?? 0
+}
+
+module.exports = { equip, unsentBytes }

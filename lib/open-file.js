@@ -7,14 +7,13 @@ const os = require('node:os')
 const { fileURLToPath } = require('node:url')
 const { addon } = require('./binding')
 const { isForeignRuntime } = require('./eligibility')
-const { environment, submitOpen, submitRecheck } = require('./environment')
+const { adoptAtOnce, environment, submitOpen, submitRecheck } = require('./environment')
 const { invalidArgType, invalidArgValue, refused, systemError } = require('./errors')
 const { validateDescriptorNumber } = require('./validate')
 
 /** One that the addon has open. */
 class OpenFile {
-  constructor (id) {
-    const { fd, size } = environment.fileStatus(id)
+  constructor (id, { fd, size } = environment.fileStatus(id)) {
     this.id = id
     this.fd = fd
     this.size = size
@@ -89,6 +88,16 @@ function openFile (source, resource, opened) {
   })
 }
 
+/**
+ * The same of an open descriptor, without another thread where that cannot wait.
+ * @param {(err: Error | null, file?: OpenFile) => void} opened called later
+ */
+function adoptFile (fd, resource, opened) {
+  const status = adoptAtOnce(fd)
+  if (status === null) openFile(fd, resource, opened)
+  else process.nextTick(opened, null, new OpenFile(status.id, status))
+}
+
 /** As fs names what could not be opened. */
 function withPath (err, source) {
   if (typeof source === 'number') return err
@@ -113,4 +122,4 @@ function openWithFs (source, resource, opened) {
   })
 }
 
-module.exports = { openFile, sourceOf }
+module.exports = { adoptFile, openFile, sourceOf }

@@ -136,6 +136,13 @@ impl Environment {
         self.on_disk(id, 0, move || File::of(fd))
     }
 
+    /// The same at once, where that cannot wait.
+    pub fn adopt_at_once(&self, id: f64, fd: RawFd) -> Option<Arc<File>> {
+        let file = Arc::new(File::at_once(sys::duplicate(fd).ok()?)?);
+        lock(&self.files).insert(id.to_bits(), Arc::clone(&file));
+        Some(file)
+    }
+
     fn on_disk(
         &self,
         id: f64,

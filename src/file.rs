@@ -32,6 +32,15 @@ impl File {
         Self::of(sys::open(path)?)
     }
 
+    /// Takes an open descriptor where nothing of that can wait: a file system that can be asked for what is
+    /// in memory is local. `None` where it may, and where something is the matter.
+    pub fn at_once(fd: OwnedFd) -> Option<Self> {
+        match sys::read_cached(&fd, 0, &mut [0]) {
+            Ok(_) | Err(Errno(libc::EAGAIN)) => Self::of(fd).ok(),
+            Err(_) => None,
+        }
+    }
+
     /// Takes an open descriptor.
     ///
     /// # Errors

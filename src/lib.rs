@@ -113,11 +113,16 @@ impl Environment {
         self.0.adopt(id, fd).err().map(Refused::from)
     }
 
+    /// The same at once; `null` where that would have to wait, or cannot be.
+    #[napi(catch_unwind)]
+    pub fn adopt_at_once(&self, id: f64, fd: i32) -> Option<FileStatus> {
+        self.0.adopt_at_once(id, fd).map(|file| FileStatus::of(&file))
+    }
+
     /// The file that was opened, once 0 was delivered to `id`: the same number is the file's, until `close_file`.
     #[napi(catch_unwind)]
     pub fn file_status(&self, id: f64) -> Result<FileStatus> {
-        let file = self.file(id)?;
-        Ok(FileStatus { fd: file.as_raw_fd(), size: file.status().size as f64 })
+        Ok(FileStatus::of(&*self.file(id)?))
     }
 
     /// Whether its bytes are copied, for want of anything better.
@@ -209,6 +214,12 @@ pub struct FileStatus {
     pub size: f64,
 }
 
+impl FileStatus {
+    fn of(file: &File) -> Self {
+        Self { fd: file.as_raw_fd(), size: file.status().size as f64 }
+    }
+}
+
 fn outcome(sending: &Sending) -> Option<f64> {
     match sending {
         Sending::Done(sent) => Some(*sent as f64),
@@ -228,6 +239,12 @@ pub fn end_connection(socket: i32, reset: bool) -> f64 {
 #[napi(catch_unwind)]
 pub fn push(socket: i32) -> f64 {
     number(sys::push(&socket).map(|()| 0))
+}
+
+/// Moves the position of a file, if that is `from`; whether it was.
+#[napi(catch_unwind)]
+pub fn move_position(file: i32, from: f64, to: f64) -> bool {
+    sys::position(&file) == Ok(from as usize) && sys::set_position(&file, to as i64).is_ok()
 }
 
 /// Bytes that the peer has not acknowledged, or a negative errno.

@@ -128,6 +128,22 @@ pub struct Status {
     pub linked: bool,
 }
 
+/// The position that reads without an offset begin at (lseek(2)).
+pub fn position(file: &impl AsRawFd) -> Result<usize> {
+    retry(|| {
+        // SAFETY: takes numbers only.
+        (unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_CUR) }) as isize
+    })
+}
+
+/// Sets it. Returns what it is then.
+pub fn set_position(file: &impl AsRawFd, offset: i64) -> Result<usize> {
+    retry(|| {
+        // SAFETY: takes numbers only.
+        (unsafe { libc::lseek(file.as_raw_fd(), offset, libc::SEEK_SET) }) as isize
+    })
+}
+
 /// fstat(2).
 pub fn status(file: &impl AsRawFd) -> Result<Status> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();

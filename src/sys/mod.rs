@@ -9,8 +9,8 @@ mod linux;
 mod node;
 
 pub use linux::{
-    block_signals, cached_pages, duplicate, lies_in_memory, open, push, read, read_cached, reset, send,
-    sendfile, shut_down, status, unacknowledged, Status,
+    block_signals, cached_pages, duplicate, lies_in_memory, open, position, push, read, read_cached, reset,
+    send, sendfile, set_position, shut_down, status, unacknowledged, Status,
 };
 pub use node::{hold_loop, release_loop};
 

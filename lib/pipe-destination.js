@@ -1,0 +1,89 @@
+'use strict'
+
+// What a ReadStream is piped to: whether it takes regions, and what happens when it closes too soon.
+
+const fs = require('node:fs')
+const http = require('node:http')
+const net = require('node:net')
+const { socketReason } = require('./eligibility')
+const { unsentBytes } = require('./equipped-socket')
+
+const { write: usualWrite } = http.OutgoingMessage.prototype
+const kWatched = Symbol('sendfile-native.watched')
+
+/** @returns {net.Socket | undefined} what the bytes go to in the end */
+function connectionOf (destination) {
+  if (destination instanceof net.Socket) return destination
+  return destination.socket ?? destination.req?.socket
+}
+
+/** Why the destination has to be given bytes, or null. */
+function pipeReason (destination) {
+  const isSocket = destination instanceof net.Socket
+  if (!isSocket && !(destination instanceof http.OutgoingMessage)) return otherReason(destination)
+  if (destination.destroyed || destination.writableEnded) return 'closed'
+  if (!isSocket) {
+    if (destination.write !== usualWrite) return 'wrapped'
+    const { statusCode, _hasBody } = destination
+    if (_hasBody === false || statusCode === 204 || statusCode === 304) return 'no-body'
+    // A request's socket is not known yet: it may be a TLS one.
+    if (!destination.socket && !(destination instanceof http.ServerResponse)) return 'connecting'
+  }
+  const connection = connectionOf(destination)
+  if (!(connection instanceof net.Socket)) return 'not-a-socket'
+  if (connection.destroyed) return 'closed'
+  return connection.connecting ? 'connecting' : socketReason(connection)
+}
+
+function otherReason (destination) {
+  return destination.stream?.session || destination.session ? 'http2' : 'not-a-socket'
+}
+
+/**
+ * From now on, where Node leaves things open: when the destination closes before it has finished, the stream whose only
+ * consumer it was is destroyed; when a response ends before it has what it promised, its connection is closed.
+ */
+function watchPipe (destination) {
+  const isSocket = destination instanceof net.Socket
+  if (!isSocket && !(destination instanceof http.OutgoingMessage)) return
+  if (destination[kWatched]) return
+  destination[kWatched] = true
+  destination.on('unpipe', unpiped)
+  if (destination instanceof http.ServerResponse) watchLength(destination)
+}
+
+/** `this` is the destination. */
+function unpiped (stream) {
+  const isCut = this.destroyed && !this.writableFinished // and so it was not the user who called unpipe()
+  if (!isCut || !(stream instanceof fs.ReadStream) || !stream.autoClose) return
+  // In the next tick: somebody may have another use for it.
+  process.nextTick(() => { if (!hasConsumer(stream)) stream.destroy() })
+}
+
+function hasConsumer (stream) {
+  return stream._readableState.pipes.length > 0 || stream.listenerCount('data') > 0 ||
+    stream.listenerCount('readable') > 0
+}
+
+/** Whatever follows a body that is too short would be taken for the rest of it. */
+function watchLength (response) {
+  if (response.headersSent) return // what went out before is not known
+  let before
+  const begin = () => { before = bytesGiven(response.socket) }
+  if (response.socket) begin()
+  else response.once('socket', begin)
+  response.once('prefinish', () => {
+    const { socket, chunkedEncoding, _hasBody, _header, _contentLength } = response
+    if (!socket || before === undefined || chunkedEncoding || !_hasBody || !(_contentLength > 0)) return
+    const body = bytesGiven(socket) - before - Buffer.byteLength(_header, 'latin1')
+    // http ends the connection itself, behind what is queued, and nothing else goes out on it.
+    if (body < _contentLength) response._last = true
+  })
+}
+
+/** All that was ever written to a socket, whether it has left or not. */
+function bytesGiven (socket) {
+  return socket.bytesWritten + unsentBytes(socket)
+}
+
+module.exports = { connectionOf, pipeReason, watchPipe }
