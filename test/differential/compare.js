@@ -1,0 +1,37 @@
+'use strict'
+
+// One program with two implementations. What depends on the time of day differs between two runs of the same
+// implementation, too: the tested one may do whatever the reference does in one of many runs.
+
+const { referenceFor, variants } = require('./reference')
+const { deliberate } = require('./rules')
+const { run } = require('./run')
+
+/** How often the reference is asked when nothing should depend on the time of day. */
+const RUNS = 4
+
+/**
+ * @param {object} program
+ * @param {{ name: string, createReadStream: Function, isOurs?: boolean }} tested
+ * @param {import('./world').World} world
+ * @param {() => boolean} isOver whether nobody wants to know any more
+ * @returns {Promise<null | { expected: object[], got: object }>} the difference, if there is one
+ */
+async function compare (program, tested, world, isOver) {
+  const expected = new Map()
+  let got
+  const runs = program.isCut ? 2 * variants.length : RUNS
+  for (let index = 0; index < runs && !isOver(); index++) {
+    const observation = await run(program, referenceFor(program, index), world)
+    if (observation.problems) return { expected: ['a reference without problems'], got: observation }
+    for (const outcome of tested.isOurs ? deliberate(observation, program) : [observation]) {
+      expected.set(JSON.stringify(outcome), outcome)
+    }
+    got ??= await run(program, tested, world)
+    if (got.problems) break
+    if (expected.has(JSON.stringify(got))) return null
+  }
+  return { expected: [...expected.values()], got }
+}
+
+module.exports = { compare }
