@@ -172,14 +172,15 @@ class HttpPeer extends SocketPeer {
       this.rest = Buffer.alloc(0)
       return false
     }
-    answer.remaining = parseInt(line.slice(skip), 16)
-    answer.afterChunk = false
-    if (answer.remaining === 0) {
+    const size = parseInt(line.slice(skip), 16)
+    if (size === 0) {
       // Its trailers are empty.
       if (this.rest.length < end + 4) return false
       this.rest = this.rest.subarray(end + 4)
       return this.completed()
     }
+    answer.remaining = size
+    answer.afterChunk = false
     this.rest = this.rest.subarray(end + 2)
     return true
   }

@@ -105,7 +105,9 @@ class Generator {
     if (random.chance(0.08)) options.emitClose = random.chance(0.3)
     if (random.chance(0.3)) options.highWaterMark = random.pick([1, 7, 1000, 4096, 16_384, 65_536, 100_000, 1 << 20])
     if (random.chance(0.06) && !['unshift', 'afterRead'].includes(consumer.kind)) options.encoding = random.pick(['hex', 'latin1', 'base64'])
-    if (random.chance(0.1) && !source.from.includes('d')) options.flags = random.pick(['r', 'r+', 'rs+', 'a+'])
+    if (random.chance(0.1) && ['path', 'buffer', 'url'].includes(source.from)) {
+      options.flags = random.pick(['r', 'r+', 'rs+', 'a+'])
+    }
     if (random.chance(0.05) && source.from !== 'handle') source.customFs = true
     if (random.chance(0.03)) source.signal = 'before'
     return source

@@ -17,6 +17,9 @@ const { openOn, positionOf, sourceOf } = require('./sources')
 /** Which run something belongs to that throws where nobody catches. */
 const current = new AsyncLocalStorage()
 
+/** Streams that do not close them hold them for good. */
+const leakedHandles = []
+
 const SOURCE_EVENTS = ['open', 'ready', 'end', 'error', 'close']
 const DESTINATION_EVENTS = ['pipe', 'unpipe', 'finish', 'error', 'close']
 
@@ -329,8 +332,11 @@ class Run {
     if (typeof own === 'number' && openOn(this.path).includes(own)) fs.closeSync(own)
     if (openOn(this.path).length > 0) await untilQuiet(this, () => openOn(this.path).length === 0)
     const leaked = openOn(this.path)
-    // A FileHandle closes its number by itself, when it is collected.
-    if (!named.handle) for (const fd of leaked) fs.closeSync(fd)
+    // A FileHandle that is still open would close its number, or throw, when it is collected.
+    for (const fd of leaked) {
+      if (named.handle) leakedHandles.push(named.handle)
+      else fs.closeSync(fd)
+    }
     fs.rmSync(this.path, { recursive: true })
     return leaked.length
   }
@@ -340,10 +346,13 @@ class Run {
 function coarse (observation, { interruptions }) {
   const happens = (...names) => interruptions.some(({ what }) => names.includes(what))
   const without = (...names) => {
-    for (const [who, events] of Object.entries(observation.events)) {
-      observation.events[who] = events.filter((name) => !names.includes(name))
+    for (const [who, list] of Object.entries(observation.events)) {
+      observation.events[who] = list.filter((name) => !names.includes(name))
     }
   }
+  const { events, order } = observation
+  observation.events = Object.fromEntries(Object.keys(events).sort().map((who) => [who, events[who]]))
+  if (order && events['destination 1']) observation.order = order.filter((name) => !name.endsWith('finish'))
   if (happens('unpipeAndPipe')) without('pipe', 'unpipe')
   if (happens('leave', 'reset')) without('error lost')
   return observation
