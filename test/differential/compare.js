@@ -20,7 +20,7 @@ const RUNS = 4
 async function compare (program, tested, world, isOver) {
   const expected = new Map()
   let got
-  const runs = program.isCut ? 2 * variants.length : RUNS
+  const runs = program.isCut ? 6 * variants.length : RUNS
   for (let index = 0; index < runs && !isOver(); index++) {
     const observation = await run(program, referenceFor(program, index), world)
     if (observation.problems) return { expected: ['a reference without problems'], got: observation }

@@ -59,15 +59,16 @@ const consumers = {
     const late = new Collected(run)
     run.late = late
     const attach = () => run.source.on('data', (chunk) => late.take(chunk))
+    run.lateIsWhole = when === 'sync' || when === 'tick'
     if (when === 'immediate' && count > 100) run.when({ received: count }, attach)
     else run.when({ event: when }, attach)
-    run.lateIsWhole = when === 'sync'
   },
 
   lateEncoding (run, { when, count }) {
     run.source.pipe(run.destination)
     const set = () => run.source.setEncoding('hex')
     if (run.program.source.options.encoding) return
+    run.isAnyCount = when === 'immediate'
     if (when === 'immediate' && count > 100) run.when({ received: count }, set)
     else run.when({ event: when }, set)
   },

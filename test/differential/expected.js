@@ -42,8 +42,7 @@ class Expected {
     if (consumer.kind === 'concat') this.after = bytesOf(SECOND.name, SECOND.size)
     this.encoding = source.options.encoding
     this.isMarked = interruptions.some(({ what }) => what === 'write')
-    this.mayBeDesynchronised = program.isCut || source.shortened !== undefined ||
-      ['missing', 'directory', 'closedFd'].includes(source.from)
+    this.mayBeDesynchronised = program.isCut || source.shortened !== undefined
     this.mayBeShort = interruptions.some(({ what }) => ['truncate', 'grow', 'endDestination'].includes(what))
     this.isLateHex = consumer.kind === 'lateEncoding' && source.options.encoding === undefined
     /** What a response or an upload says that its length is. */
@@ -60,7 +59,14 @@ class Expected {
    */
   ofDestination (bytes, taken = 0) {
     if (this.isMarked) bytes = this.unmarked(bytes)
-    return { count: bytes.length, ...this.ofWhole(bytes, taken) }
+    const judged = { count: bytes.length, ...this.ofWhole(bytes, taken) }
+    if (!judged.wrong || !this.mayBeDesynchronised) return judged
+    // A response that is shorter than was promised: its client takes the next one for the rest.
+    for (const at of endsAtResponse(bytes)) {
+      const { wrong } = this.ofWhole(bytes.subarray(0, at), taken)
+      if (!wrong) return { ...judged, extent: 'a part, and of the next response', wrong }
+    }
+    return judged
   }
 
   ofWhole (bytes, taken) {
@@ -69,8 +75,6 @@ class Expected {
     if (same === whole.length && same === bytes.length) return { extent: same === 0 ? 'nothing' : 'all' }
     const extent = bytes.length === 0 ? 'nothing' : 'a part'
     if (same === bytes.length) return { extent }
-    // A response that is shorter than was promised: its client takes the next one for the rest.
-    if (this.mayBeDesynchronised && isResponse(bytes.subarray(same))) return { extent: 'a part and the next response' }
     if (this.isLateHex) return this.ofLateHex(bytes)
     if (this.mayBeShort && this.endsEarly(bytes, same)) return { extent }
     return { extent, wrong: `${bytes.length} bytes, different from byte ${same} of ${whole.length}` }
@@ -141,9 +145,13 @@ function encoded (bytes, encoding) {
   return encoding ? Buffer.from(bytes.toString(encoding)) : bytes
 }
 
-/** Whether it is how a response begins, or more of it. */
-function isResponse (bytes) {
-  return common(bytes, RESPONSE) === Math.min(bytes.length, RESPONSE.length)
+/** Where a response may begin in these bytes, of which the last ones may be a part of its beginning only. */
+function endsAtResponse (bytes) {
+  const at = bytes.indexOf(RESPONSE)
+  if (at !== -1) return [at]
+  const lengths = Array.from({ length: Math.min(bytes.length, RESPONSE.length - 1) }, (_, index) => index + 1)
+  const isBeginning = (length) => bytes.subarray(bytes.length - length).equals(RESPONSE.subarray(0, length))
+  return lengths.filter(isBeginning).map((length) => bytes.length - length)
 }
 
 /** How many bytes at the beginning are the same. */

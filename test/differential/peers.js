@@ -69,7 +69,7 @@ class Peer {
     const { bytes } = this.body
     const { extent, count, wrong } = this.run.expected.ofDestination(bytes, taken)
     if (wrong) this.run.wrong(`destination: ${wrong}`)
-    return isCut ? extent : `${extent}: ${count}`
+    return isCut || this.run.isAnyCount ? extent : `${extent}: ${count}`
   }
 }
 

@@ -64,7 +64,9 @@ class Generator {
     }
     const happens = program.interruptions.map(({ what }) => what)
     program.own = happens.includes('truncate') || happens.includes('grow') || source.shortened !== undefined
-    program.isCut = happens.some((what) => CUTS.includes(what)) || source.signal !== undefined
+    const isFailing = ['missing', 'directory', 'closedFd'].includes(source.from)
+    const isLeft = ['iterate', 'web'].includes(consumer.kind) && consumer.breaks
+    program.isCut = happens.some((what) => CUTS.includes(what)) || source.signal !== undefined || isFailing || isLeft
     if (happens.includes('write') || happens.includes('grow')) unframed(destinations)
     program.finished = random.chance(0.1)
     return program

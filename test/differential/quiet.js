@@ -15,7 +15,7 @@ async function poolFlushed () {
 const ROUND_MS = 10
 const ROUNDS = 8
 /** Unless something is on its way: a window that was closed may open late. */
-const ROUNDS_IN_FLIGHT = 80
+const ROUNDS_IN_FLIGHT = 40
 
 /** Until all is over, or nothing has happened for a while: whether all is over. */
 async function untilQuiet (run, isOver) {

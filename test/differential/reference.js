@@ -42,20 +42,23 @@ function inTurn (call, results = (result) => [result]) {
   }
 }
 
-/** Each of them is asked in turn, until one does what is looked for. */
+/**
+ * Each of them is asked in turn, until one does what is looked for. `delay`: how many turns later than usual
+ * interruptions come.
+ */
 const variants = [
   {},
-  {},
+  { delay: 1 },
   { highWaterMark: 8 * MIB },
-  { fs: immediate },
+  { fs: immediate, delay: 2 },
   { fs: slow(1) },
   { fs: slow(4) },
-  { highWaterMark: MIB },
+  { highWaterMark: MIB, delay: 5 },
   { fs: slow(20) },
   { fs: immediate, highWaterMark: 8 * MIB },
   { fs: slow(2), highWaterMark: 8 * MIB },
-  {},
-  { highWaterMark: 262_144 },
+  { delay: 20 },
+  { highWaterMark: 262_144, delay: 10 },
   { fs: slow(8), highWaterMark: MIB },
   { fs: slow(50) },
   { fs: slow(3), highWaterMark: 262_144 }
@@ -67,11 +70,27 @@ const variants = [
  */
 function referenceFor ({ isCut, source }, index) {
   if (!isCut) return reference
-  const { fs: other, ...options } = variants[index % variants.length]
+  const { fs: other, delay, ...options } = variants[index % variants.length]
   // A FileHandle reads by itself.
-  if (other && source.from === 'handle') return { ...reference, createReadStream: (path, given) => new Slow(path, given) }
+  if (other && source.from === 'handle') {
+    return { ...reference, delay, createReadStream: (path, given) => new Slow(path, given) }
+  }
   if (other) options.fs = other
-  return { ...reference, createReadStream: (path, given) => fs.createReadStream(path, { ...given, ...options }) }
+  return { ...reference, delay, createReadStream: (path, given) => fs.createReadStream(path, { ...given, ...options }) }
 }
 
-module.exports = { reference, referenceFor, variants }
+/** Streams that are as right as that of fs, at another pace. */
+const harmless = [
+  { name: 'fs in large pieces', options: { highWaterMark: 8 * MIB } },
+  { name: 'fs on a fast disk', options: { fs: immediate } },
+  { name: 'fs on a slow disk', options: { fs: slow(2) } }
+].map(({ name, options }) => ({
+  name,
+  createReadStream: (path, given) => {
+    // A FileHandle reads by itself.
+    const isHandle = typeof given?.fd === 'object'
+    return fs.createReadStream(path, { ...given, ...(isHandle && options.fs ? {} : options) })
+  }
+}))
+
+module.exports = { harmless, reference, referenceFor, variants }

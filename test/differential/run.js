@@ -5,6 +5,7 @@
 const { AsyncLocalStorage } = require('node:async_hooks')
 const fs = require('node:fs')
 const { finished } = require('node:stream')
+const { turns } = require('../helpers')
 const { Collected } = require('./collected')
 const { consumers } = require('./consumers')
 const { openDestination } = require('./destinations')
@@ -124,7 +125,11 @@ class Run {
     if (consumer.preface) for (const { stream } of this.destinations) stream.write(PREFACE)
     this.guarded(() => consumers[consumer.kind](this, consumer))
     for (const interruption of program.interruptions) {
-      this.when(interruption.when, () => interruptions[interruption.what](this, interruption))
+      const { what } = interruption
+      const call = () => interruptions[what](this, interruption)
+      // What the peer does is noticed later, whenever it was.
+      const isFar = what === 'leave' || what === 'reset'
+      this.when(interruption.when, isFar && this.implementation.delay ? () => this.soon(call) : call)
     }
   }
 
@@ -137,8 +142,13 @@ class Run {
     if (received !== undefined) this.triggers.push({ received, call })
     else if (event === 'sync') call()
     else if (event === 'tick') process.nextTick(call)
-    else if (event === 'immediate') setImmediate(call)
+    else if (event === 'immediate') this.soon(call)
     else this.source.once(event, call)
+  }
+
+  /** One turn later, or a few more: which turn it is depends on the time of day anyway. */
+  soon (call) {
+    this.later(turns(1 + (this.implementation.delay ?? 0)).then(call))
   }
 
   guarded (callback) {
@@ -165,7 +175,7 @@ class Run {
     if (collected !== (this.destinations[0]?.peer.body ?? this.read)) return
     for (const trigger of this.triggers.filter(({ received }) => received <= collected.count)) {
       this.triggers.splice(this.triggers.indexOf(trigger), 1)
-      setImmediate(trigger.call)
+      this.soon(trigger.call)
     }
   }
 
@@ -216,10 +226,11 @@ class Run {
     return this.pending > 0
   }
 
-  /** Whether a connection holds bytes that its peer has not got. */
+  /** Whether a connection holds bytes that its peer has not got, or has not been told that it left. */
   get isInFlight () {
     return this.destinations.some(({ peer, ends: [from, to] = [] }) => {
-      return to && !peer.hasLeft && !from.destroyed && !to.destroyed && from.bytesWritten !== to.bytesRead
+      if (!to || from.destroyed) return false
+      return peer.hasLeft || (!to.destroyed && from.bytesWritten !== to.bytesRead)
     })
   }
 
@@ -282,7 +293,8 @@ class Run {
         const isComplete = !isCut && source.readableEnded
         const { bytes } = this.late
         const late = this.lateIsWhole ? this.expected.ofReader(bytes) : this.expected.ofLate(bytes, isComplete)
-        observation.late = this.judged(late, null)
+        // Bytes may or may not have come before it.
+        if (late.wrong || this.lateIsWhole) observation.late = this.judged(late, null)
       }
     }
     const numbers = openOn(this.path)
