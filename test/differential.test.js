@@ -1,38 +1,22 @@
 'use strict'
 
-// Random programs on our createReadStream and on that of fs: some of those of `npm run test:differential`, and that
-// the comparison finds what it is there to find.
+// Some of the random programs of `npm run test:differential`, and that the comparison finds what it is there to find.
+// In processes of their own: what nobody catches belongs to a program there, and not to a test.
 
 const assert = require('node:assert/strict')
-const { inspect } = require('node:util')
+const path = require('node:path')
 const { broken } = require('./differential/broken')
-const { check } = require('./differential/check')
-const { ours } = require('./differential/ours')
-const { reference } = require('./differential/reference')
-const { test } = require('./helpers')
-const { mixed } = require('./soak/random')
+const { run, test } = require('./helpers')
 
-function seeds (count, of) {
-  return Array.from({ length: count }, (_, index) => mixed(of, index))
-}
+const folder = path.join(__dirname, 'differential')
 
-function described ({ seed, expected, got }) {
-  const shown = (value) => inspect(value, { depth: 9, breakLength: 120 })
-  return `npm run test:differential -- --only ${seed}\nfs: ${shown(expected[0])}\n${ours.name}: ${shown(got)}`
-}
+test('random programs find no difference between a stream of ours and one of fs', async () => {
+  const { code, stdout, stderr } = await run(['--expose-gc', folder, '--programs', '250', '--seed', '2010'])
+  assert.equal(code, 0, stdout + stderr)
+})
 
-for (const [tested, count] of [[ours, 300], [reference, 100]]) {
-  test(`random programs find no difference between the streams of fs and of ${tested.name}`, async () => {
-    const differences = []
-    await check(seeds(count, 2010), tested, (difference) => { differences.push(described(difference)) })
-    assert.deepEqual(differences, [])
-  })
-}
-
-for (const mistaken of broken) {
-  test(`random programs find a stream that ${mistaken.name}`, async () => {
-    let isFound = false
-    await check(seeds(2000, 7), mistaken, () => (isFound = true))
-    assert.ok(isFound)
-  })
-}
+test('random programs find every mistake that is made on purpose', async () => {
+  const { code, stdout } = await run([path.join(folder, 'mistakes.js')])
+  assert.equal(code, 0)
+  assert.deepEqual(stdout.trim().split('\n'), broken.map(({ name }) => `found: a stream that ${name}`))
+})

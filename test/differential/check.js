@@ -14,8 +14,9 @@ const AT_ONCE = 32
  * @param {object} tested
  * @param {(difference: { seed: number, program: object, expected: object[], got: object }) => boolean | void} found
  *   true: no more
+ * @param {number} [atOnce]
  */
-async function check (seeds, tested, found) {
+async function check (seeds, tested, found, atOnce = AT_ONCE) {
   const world = new World()
   process.on('uncaughtException', onUncaught)
   process.on('unhandledRejection', onUncaught)
@@ -31,7 +32,7 @@ async function check (seeds, tested, found) {
     }
   }
   try {
-    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    await Promise.all(Array.from({ length: atOnce }, work))
   } finally {
     process.off('uncaughtException', onUncaught)
     process.off('unhandledRejection', onUncaught)

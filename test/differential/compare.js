@@ -30,6 +30,8 @@ async function compare (program, tested, world, isOver) {
     got ??= await run(program, tested, world)
     if (got.problems) break
     if (expected.has(JSON.stringify(got))) return null
+    // What is the same on every disk does not depend on the time of day.
+    if (expected.size === 1 && index === variants.length) break
   }
   return { expected: [...expected.values()], got }
 }

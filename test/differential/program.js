@@ -64,7 +64,7 @@ class Generator {
     }
     const happens = program.interruptions.map(({ what }) => what)
     program.own = happens.includes('truncate') || happens.includes('grow') || source.shortened !== undefined
-    const isFailing = ['missing', 'directory', 'closedFd'].includes(source.from)
+    const isFailing = ['missing', 'directory', 'closedFd'].includes(source.from) && /ipeline/.test(consumer.kind)
     const isLeft = ['iterate', 'web'].includes(consumer.kind) && consumer.breaks
     program.isCut = happens.some((what) => CUTS.includes(what)) || source.signal !== undefined || isFailing || isLeft
     if (happens.includes('write') || happens.includes('grow')) unframed(destinations)
@@ -106,7 +106,8 @@ class Generator {
     if (random.chance(0.15)) options.autoClose = false
     if (random.chance(0.08)) options.emitClose = random.chance(0.3)
     if (random.chance(0.3)) options.highWaterMark = random.pick([1, 7, 1000, 4096, 16_384, 65_536, 100_000, 1 << 20])
-    if (random.chance(0.06) && !['unshift', 'afterRead'].includes(consumer.kind)) options.encoding = random.pick(['hex', 'latin1', 'base64'])
+    // A web stream does not take strings for bytes, and what is unshifted has to be bytes.
+    if (random.chance(0.06) && !['unshift', 'afterRead', 'web'].includes(consumer.kind)) options.encoding = random.pick(['hex', 'latin1', 'base64'])
     if (random.chance(0.1) && ['path', 'buffer', 'url'].includes(source.from)) {
       options.flags = random.pick(['r', 'r+', 'rs+', 'a+'])
     }
@@ -121,6 +122,7 @@ class Generator {
     const largest = Math.min(9_000_000, highWaterMark * 150)
     const lot = random.next()
     if (lot < 0.05) return Math.min(largest, 9_000_000)
+    if (lot < 0.15) return Math.min(largest, random.between(300_000, 4_000_000))
     if (lot < 0.5) return Math.min(largest, random.pick(SIZES.slice(0, -2)))
     return random.size(Math.min(largest, lot < 0.95 ? 400_000 : 3_000_000))
   }
@@ -198,7 +200,7 @@ class Generator {
       destroy: 6,
       destroyWithError: 3,
       close: 3,
-      abort: source.signal ? 0 : 5,
+      abort: source.signal ? 0 : 8,
       truncate: 6,
       grow: 4,
       pause: 1
@@ -218,8 +220,10 @@ class Generator {
       if (['missing', 'directory', 'closedFd'].includes(from)) return null
       if (source.options.flags === 'a+' || source.options.encoding === 'base64') return null
     }
+    const { start = 0, end = Infinity } = source.options
+    const length = Math.min(file.size, (end ?? Infinity) + 1) - start
     const when = random.chance(0.55)
-      ? { received: random.chance(0.3) ? 1 : random.between(0, Math.max(1, file.size)) }
+      ? { received: random.chance(0.3) ? 1 : random.between(0, Math.max(1, length)) }
       : { event: random.pick(['sync', 'tick', 'immediate', 'open', 'ready', 'end']) }
     const interruption = { what, when, turns: random.between(1, 20) }
     // To where a page ends: what is in flight is the page, and its rest becomes zeros.

@@ -341,7 +341,7 @@ class Run {
     else if (named.fd !== undefined && openOn(this.path).includes(named.fd)) fs.closeSync(named.fd)
     // With autoClose: false, or when it was taken from a stream that never began, nobody else has the number.
     const own = source?.autoClose === false || source === null ? source?.fd : undefined
-    if (typeof own === 'number' && openOn(this.path).includes(own)) fs.closeSync(own)
+    if (typeof own === 'number' && !named.handle && openOn(this.path).includes(own)) fs.closeSync(own)
     if (openOn(this.path).length > 0) await untilQuiet(this, () => openOn(this.path).length === 0)
     const leaked = openOn(this.path)
     // A FileHandle that is still open would close its number, or throw, when it is collected.
