@@ -42,7 +42,8 @@ class Expected {
     if (consumer.kind === 'concat') this.after = bytesOf(SECOND.name, SECOND.size)
     this.encoding = source.options.encoding
     this.isMarked = interruptions.some(({ what }) => what === 'write')
-    this.mayBeDesynchronised = program.isCut || source.shortened !== undefined
+    this.mayBeDesynchronised = program.isCut || source.shortened !== undefined ||
+      ['missing', 'directory', 'closedFd'].includes(source.from)
     this.mayBeShort = interruptions.some(({ what }) => ['truncate', 'grow', 'endDestination'].includes(what))
     this.isLateHex = consumer.kind === 'lateEncoding' && source.options.encoding === undefined
     /** What a response or an upload says that its length is. */
