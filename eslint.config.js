@@ -25,6 +25,10 @@ module.exports = [
     }
   },
   {
+    files: ['scripts/**'],
+    rules: { 'n/no-unsupported-features/node-builtins': ['error', { ignores: ['util.parseArgs'] }] }
+  },
+  {
     files: ['test/**'],
     rules: {
       'n/no-unsupported-features/node-builtins': ['error', {

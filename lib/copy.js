@@ -12,7 +12,7 @@ const PIECE = 256 * 1024
 /**
  * Reads `length` bytes from `offset` and hands them to `write(buffer, written)` piece by piece, the
  * next when the last was written.
- * @param {import('./open-file').OpenFile} file stays open
+ * @param {OpenFile | FsFile} file stays open
  * @param {(err: Error | null) => void} done
  * @returns {{ sent: number, underWay: number, stop(): void }} bytes of pieces that were written, and of the one that is
  *   being written

@@ -5,12 +5,10 @@
 const net = require('node:net')
 const { addon } = require('./binding')
 const { hasOwnDescriptor } = require('./descriptor')
+const { writesToKernel } = require('./write-methods')
 
 /** The kill switch of the environment. */
 const disabled = process.env.SENDFILE_NATIVE === 'off'
-
-/** Methods that equipping put in place of net.Socket's. */
-const ours = new WeakSet()
 
 /** Bun and Deno load the addon, but their sockets are made otherwise, and Deno's fs knows no foreign descriptor. */
 const isForeignRuntime = Boolean(process.versions.bun ?? process.versions.deno)
@@ -30,12 +28,8 @@ function socketReason (socket) {
   const reason = processReason()
   if (reason !== null) return reason
   if (socket.encrypted) return 'tls'
-  const { write, _write, _writev } = net.Socket.prototype
-  const own = socket.write === write &&
-    (socket._write === _write || ours.has(socket._write)) &&
-    (socket._writev === _writev || ours.has(socket._writev))
-  if (!own) return 'wrapped'
+  if (socket.write !== net.Socket.prototype.write || !writesToKernel(socket)) return 'wrapped'
   return hasOwnDescriptor(socket) ? null : 'not-a-socket'
 }
 
-module.exports = { isForeignRuntime, ours, processReason, socketReason }
+module.exports = { isForeignRuntime, processReason, socketReason }

@@ -15,16 +15,13 @@ let nextId = 0
 let holders = 0
 
 class Request {
-  /**
-   * @param {AsyncResource} resource the context that `answer` runs in
-   * @param {(result: number) => void} answer
-   */
-  constructor (resource, answer) {
+  /** @param {AsyncResource} resource the context that `answered(result)` runs in */
+  constructor (resource) {
     this.id = nextId++
     this.resource = resource
-    this.answer = answer
     this.holdsLoop = false
-    this.onEnd = undefined
+    /** The life of the socket that it waits for, if it does. */
+    this.life = null
   }
 
   begin () {
@@ -34,7 +31,8 @@ class Request {
   end () {
     pending.delete(this.id)
     this.holdLoop(false)
-    this.onEnd?.()
+    this.life?.release(this)
+    this.life = null
   }
 
   /** Whether the process waits for it. */
@@ -49,57 +47,61 @@ class Request {
 function deliver (id, result) {
   const request = pending.get(id)
   if (request === undefined) { // cancelled while its answer was on the way
-    environment.takeFile(id)?.close()
+    environment.closeFile(id)
     return
   }
   request.end()
-  request.resource.runInAsyncScope(request.answer, undefined, result)
+  request.resource.runInAsyncScope(request.answered, request, result)
+}
+
+/** One that a function answers. */
+class Call extends Request {
+  constructor (resource, answer) {
+    super(resource)
+    this.answered = answer
+  }
+
+  beginAndHold () {
+    this.begin()
+    this.holdLoop(true)
+  }
 }
 
 /**
  * One sendfile(2) on another thread. `answer(result, syscall)` gets bytes or a negative errno, later.
  */
 function submitSendfile (out, input, offset, len, answer) {
-  const request = new Request(new AsyncResource('SENDFILE'), answer)
+  const request = new Call(new AsyncResource('SENDFILE'), answer)
   const refusal = environment.sendfile(request.id, out, input, offset, len)
-  if (refusal) {
-    process.nextTick(answer, refusal.errno, refusal.syscall)
-    return
-  }
-  request.begin()
-  request.holdLoop(true)
+  if (refusal) process.nextTick(answer, refusal.errno, refusal.syscall)
+  else request.beginAndHold()
 }
 
 /**
- * Opens a regular file: a path, as bytes, or a descriptor, which is duplicated at once. `answer` gets the
- * addon's File, or a negative errno and the call that failed, later, in the context of `resource`.
+ * Opens a regular file: a path, as bytes, or a descriptor, which is duplicated at once. `answer` gets its
+ * number, to be closed, or a negative errno and the call that failed, later, in the context of `resource`.
  */
 function submitOpen (source, resource, answer) {
-  const request = new Request(resource, (result) => {
-    if (result < 0) answer(null, result, 'open')
-    else answer(environment.takeFile(request.id))
+  const request = new Call(resource, (result) => {
+    if (result < 0) answer(result, 'open')
+    else answer(request.id)
   })
   const refusal = typeof source === 'number'
     ? environment.adopt(request.id, source)
     : environment.open(request.id, source)
   if (refusal) {
-    process.nextTick(() => resource.runInAsyncScope(answer, undefined, null, refusal.errno, refusal.syscall))
-    return
+    process.nextTick(() => resource.runInAsyncScope(answer, undefined, refusal.errno, refusal.syscall))
+  } else {
+    request.beginAndHold()
   }
-  request.begin()
-  request.holdLoop(true)
 }
 
 /** Whether a file is another than when it was opened: `answer(changed)`, now or later. */
 function submitRecheck (file, resource, answer) {
-  const request = new Request(resource, (result) => answer(result !== 0))
+  const request = new Call(resource, (result) => answer(result !== 0))
   const changed = environment.hasChanged(request.id, file)
-  if (changed !== null) {
-    answer(changed)
-    return
-  }
-  request.begin()
-  request.holdLoop(true)
+  if (changed === null) request.beginAndHold()
+  else answer(changed)
 }
 
 /** The engine hands it back: its last bytes, or all of it where there is no descriptor for the engine. */
@@ -107,52 +109,64 @@ const TURN = 1
 
 /** A gather list that the engine sends. */
 class Sending extends Request {
-  constructor (fd, resource, done) {
-    super(resource, (result) => this.answered(result))
+  /**
+   * @param {Batch} batch told by `sent(sending, err, bytes)` when it is at its end, unless it was cancelled
+   * @param {Region | null} region the one in it
+   */
+  constructor (fd, resource, batch, region) {
+    super(resource)
     this.fd = fd
-    this.done = done
-    this.outgoing = null
+    this.batch = batch
+    this.region = region
+    this.isOutgoing = false
   }
 
   /** @returns {number} bytes in the kernel */
   get sent () {
-    return this.outgoing === null ? 0 : this.outgoing.sent
+    return this.isOutgoing ? environment.sent(this.id) : 0
   }
 
   /**
-   * @param {Array<Uint8Array | { file: object, offset: number, len: number }>} parts
-   * @returns {boolean} whether it is under way; if not, `done` was called
+   * @param {Uint8Array | null} before
+   * @param {Uint8Array | null} after
+   * @returns {boolean} whether it is under way; if not, `batch.sent` was called
    */
-  submit (parts, holdsTail, mayCopy) {
-    return this.proceed(environment.transfer(this.id, this.fd, parts, holdsTail, mayCopy))
+  submit (before, after) {
+    const { region } = this
+    const file = region === null || region.length === 0 ? null : region.file.id
+    return this.proceed(file === null
+      ? environment.transfer(this.id, this.fd, before, null, 0, 0, after, false, true)
+      : environment.transfer(this.id, this.fd, before, file, region.offset, region.length, after,
+          region.holdsTail, region.mayCopy))
   }
 
-  proceed (outgoing) {
-    if (typeof outgoing === 'number') {
-      this.done(null, outgoing)
-      return false
-    }
-    this.outgoing = outgoing
-    if (outgoing.failure !== 0) {
-      this.done(failureOf(outgoing.failure), outgoing.sent)
-      return false
-    }
-    this.begin()
-    return true
+  proceed (outcome) {
+    this.isOutgoing = outcome === null || outcome < 0 || this.isOutgoing
+    if (outcome === null) this.begin()
+    else this.finish(outcome < 0 ? failureOf(outcome) : null, outcome)
+    return outcome === null
   }
 
   answered (result) {
-    if (result === TURN) {
-      // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
-      if (this.proceed(environment.finish(this.id, this.fd, this.outgoing))) this.onPending?.()
+    if (result !== TURN) {
+      this.finish(result < 0 ? failureOf(result) : null)
       return
     }
-    this.done(result < 0 ? failureOf(result) : null, this.outgoing.sent)
+    // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
+    if (this.proceed(environment.finish(this.id, this.fd))) this.batch.hold(this)
   }
 
+  finish (err, sent) {
+    const bytes = this.isOutgoing ? environment.forget(this.id) : sent
+    this.isOutgoing = false
+    this.batch.sent(this, err, bytes)
+  }
+
+  /** @returns {number} bytes in the kernel */
   cancel () {
     this.end()
-    this.outgoing.cancel()
+    this.isOutgoing = false
+    return environment.cancel(this.id)
   }
 }
 
@@ -166,7 +180,7 @@ function failureOf (failure) {
   return syscall === '' ? truncated() : refused(1 - (-failure % FAILURE_KIND), syscall)
 }
 
-class WatchRequest extends Request {
+class WatchRequest extends Call {
   cancel () {
     this.end()
     environment.unwatch(this.token)
@@ -187,4 +201,4 @@ function submitWatch (fd, resource, answer) {
   return request
 }
 
-module.exports = { Sending, submitOpen, submitRecheck, submitSendfile, submitWatch }
+module.exports = { Sending, environment, submitOpen, submitRecheck, submitSendfile, submitWatch }

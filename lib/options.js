@@ -3,7 +3,7 @@
 const { invalidArgType, invalidArgValue, outOfRange } = require('./errors')
 const { validateFunction } = require('./validate')
 
-const DEFAULTS = {
+const DEFAULTS = Object.freeze({
   start: 0,
   end: Infinity,
   signal: undefined,
@@ -11,10 +11,11 @@ const DEFAULTS = {
   onProgress: undefined,
   fallback: true,
   zeroCopy: true
-}
+})
 
 /** The options of transferFile, checked, with their defaults. */
-function transferOptions (options = {}) {
+function transferOptions (options) {
+  if (options === undefined) return DEFAULTS
   if (typeof options !== 'object' || options === null) throw invalidArgType('options', 'of type object', options)
   const settings = { ...DEFAULTS }
   for (const [name, value] of Object.entries(options)) {

@@ -4,22 +4,19 @@
 // queue's own. Only an equipped socket may take such a chunk: to everybody else it is an empty Buffer
 // that claims to be long.
 
-const kRegion = Symbol('sendfile-native.region')
+const NO_BYTES = new ArrayBuffer(0)
 
 class Region {
   /**
-   * @param {object} owner
-   * @param {AsyncResource} owner.resource the context of the call
-   * @param {(region: Region, opened: (err: Error | null) => void) => void} [owner.open] for a file that is opened
-   *   when its turn comes: sets `file`, `offset` and `length`
-   * @param {(err: Error | null) => void} owner.settled called once, however it ends
-   * @param {(reason: string) => Error | null} owner.refusal the error for a region that would have to be copied, if
-   *   that was ruled out
+   * @param {AsyncResource} owner the call that it belongs to, and its context:
+   *   `regionTurn(region, ready)` when its turn comes and it has no file yet: sets `file`, `offset`, `length`, or
+   *   settles it, and calls `ready()`, later;
+   *   `regionSettled(region, err)` once, however it ends;
+   *   `refusal(reason)`, the error for a region that would have to be copied, if that was ruled out, or null
    */
   constructor (owner) {
     this.owner = owner
-    this.resource = owner.resource
-    /** @type {import('./open-file').OpenFile | null} */
+    /** Open, from './open-file'. */
     this.file = null
     this.offset = 0
     this.length = 0
@@ -31,51 +28,72 @@ class Region {
     this.copies = null
     /** Why it was copied, if it was. */
     this.copied = null
-    this.begun = false
-    /** Whether, cancelled in the queue, it takes the connection with it. */
+    /** The batch that sends it, once it is begun. */
+    this.batch = null
+    /** Whether, failed or cancelled in the queue, it takes the connection with it. */
     this.endsConnection = false
     this.isSettled = false
-    /** @type {() => number} */
-    this.progress = () => 0
+    this.bytesSent = 0
   }
 
   /** @param {number} length what it counts for in the queue, in bytes */
   asChunk (length) {
-    const chunk = Buffer.alloc(0)
-    Object.defineProperties(chunk, {
-      length: { value: length },
-      byteLength: { value: length },
-      [kRegion]: { value: this }
-    })
-    return chunk
+    return new RegionChunk(this, length)
   }
 
   get isOpen () {
     return this.file !== null
   }
 
-  open (opened) {
-    this.owner.open(this, opened)
+  get begun () {
+    return this.batch !== null
   }
 
-  /** @param {() => number} progress bytes of the region that have been sent */
-  begin (progress) {
-    this.begun = true
-    this.progress = progress
+  /** @returns {number} bytes of it that have been sent */
+  progress () {
+    return this.isSettled || this.batch === null ? this.bytesSent : this.batch.sentOf(this)
   }
 
   /** It is at its end. Only the first call counts. */
   settle (err, bytesSent = this.progress()) {
     if (this.isSettled) return
+    const isInWrite = this.batch?.isInWrite === true
     this.isSettled = true
-    this.progress = () => bytesSent
-    this.resource.runInAsyncScope(this.owner.settled, undefined, err)
+    this.bytesSent = bytesSent
+    this.batch = null
+    // What is written from within a stream's own _writev gets lost. The owner hears of it in the same tick.
+    if (isInWrite) process.nextTick(() => this.tell(err))
+    else this.tell(err)
+  }
+
+  tell (err) {
+    this.owner.runInAsyncScope(this.owner.regionSettled, this.owner, this, err)
   }
 }
 
-/** @returns {Region | undefined} what a chunk stands for */
-function regionOf (chunk) {
-  return chunk[kRegion]
-}
+class RegionChunk extends Uint8Array {
+  #region
+  #length
 
-module.exports = { Region, regionOf }
+  constructor (region, length) {
+    super(NO_BYTES)
+    this.#region = region
+    this.#length = length
+  }
+
+  get length () {
+    return this.#length
+  }
+
+  get byteLength () {
+    return this.#length
+  }
+
+  /** @returns {Region | undefined} what a chunk stands for */
+  static regionOf (chunk) {
+    return typeof chunk === 'object' && #region in chunk ? chunk.#region : undefined
+  }
+}
+Object.setPrototypeOf(RegionChunk.prototype, Buffer.prototype)
+
+module.exports = { Region, regionOf: RegionChunk.regionOf }

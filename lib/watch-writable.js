@@ -30,7 +30,7 @@ class Watch {
     this.resource = null
     /** The kernel's part, while it is what we wait for. */
     this.request = null
-    lifeOf(socket).onDestroy.add(() => this.stop())
+    lifeOf(socket).join(this)
   }
 
   start () {
@@ -78,6 +78,10 @@ class Watch {
     }
     this.stop()
     this.socket.emit('drain')
+  }
+
+  socketDestroyed () {
+    this.stop()
   }
 
   stop () {

@@ -27,7 +27,7 @@ pub struct Progress {
     sent: AtomicU64,
     /// Handed back for the JavaScript thread to send: its last bytes, in memory, or all that is left
     /// where there is no descriptor to be had for the engine.
-    handed_back: Mutex<Option<Transfer<File>>>,
+    handed_back: Mutex<Option<Box<Transfer<File>>>>,
 }
 
 impl Progress {
@@ -41,13 +41,13 @@ impl Progress {
     }
 
     /// The transfer that was handed back.
-    pub fn take_back(&self) -> Option<Transfer<File>> {
+    pub fn take_back(&self) -> Option<Box<Transfer<File>>> {
         self.handed_back().take()
     }
 
     /// Hands a transfer back.
     pub fn hand_back(&self, transfer: Transfer<File>) {
-        *self.handed_back() = Some(transfer);
+        *self.handed_back() = Some(Box::new(transfer));
     }
 
     /// Gives the transfer that was handed back what was fetched for it: whether it can go on.
@@ -55,7 +55,7 @@ impl Progress {
         self.handed_back().as_mut().map(|transfer| transfer.take(fetched))
     }
 
-    fn handed_back(&self) -> MutexGuard<'_, Option<Transfer<File>>> {
+    fn handed_back(&self) -> MutexGuard<'_, Option<Box<Transfer<File>>>> {
         self.handed_back.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

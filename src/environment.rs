@@ -1,12 +1,12 @@
 //! One environment of Node (the main thread, or a worker): its mailbox, its threads, its end.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mio::Token;
@@ -16,7 +16,7 @@ use napi::{Env, Result, Status};
 
 use crate::completion::Completions;
 use crate::disk::Disk;
-use crate::engine::{answer, Progress, Submission};
+use crate::engine::{answer, Command, Progress, Submission};
 use crate::fetch::fetch;
 use crate::file::File;
 use crate::pool::{Job, Pool};
@@ -52,12 +52,21 @@ impl Completions for NodeMailbox {
     }
 }
 
+/// A gather list under way, as JavaScript may ask for it.
+struct Outgoing {
+    progress: Arc<Progress>,
+    /// Cancels what is waited for.
+    token: Option<Token>,
+}
+
 /// What an environment has under way. Lives on its JS thread.
 pub struct Environment {
     mailbox: Arc<NodeMailbox>,
     pool: Pool,
-    /// Files that were opened, until JavaScript fetches them.
-    opened: Arc<Mutex<HashMap<u64, Arc<File>>>>,
+    /// Files that are open for JavaScript, each by the request that opened it.
+    files: Arc<Mutex<HashMap<u64, Arc<File>>>>,
+    /// Gather lists that are not all in the kernel, each by its request.
+    outgoing: RefCell<HashMap<u64, Outgoing>>,
     /// When the window began, and what was sent in it.
     window: Cell<(Instant, u64)>,
 }
@@ -78,7 +87,7 @@ impl Environment {
         })?;
         let pool = Pool::new(mailbox.clone());
         let window = Cell::new((Instant::now(), 0));
-        Ok(Self { mailbox, pool, opened: Arc::default(), window })
+        Ok(Self { mailbox, pool, files: Arc::default(), outgoing: RefCell::default(), window })
     }
 
     /// Makes answers that are still to come keep the event loop alive, or no longer.
@@ -134,17 +143,14 @@ impl Environment {
         open: impl FnOnce() -> sys::Result<File> + Send + 'static,
     ) -> std::result::Result<(), Refusal> {
         let mailbox = Arc::clone(&self.mailbox);
-        let opened = Arc::clone(&self.opened);
+        let files = Arc::clone(&self.files);
         let work = move || {
             if mailbox.is_closed() {
                 return;
             }
             let answer = match open() {
                 Ok(file) => {
-                    opened
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(id.to_bits(), Arc::new(file));
+                    lock(&files).insert(id.to_bits(), Arc::new(file));
                     0.0
                 }
                 Err(errno) => -f64::from(errno.0),
@@ -154,20 +160,25 @@ impl Environment {
         Disk::shared().submit(device, Box::new(work)).map_err(Refusal::of("pthread_create"))
     }
 
-    /// The file that `open` or `adopt` delivered 0 for.
-    pub fn take_file(&self, id: f64) -> Option<Arc<File>> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&id.to_bits())
+    /// The file that `open` or `adopt` delivered 0 for, until it is closed.
+    pub fn file(&self, id: f64) -> Option<Arc<File>> {
+        lock(&self.files).get(&id.to_bits()).cloned()
+    }
+
+    /// Gives a file up. It is closed when no transfer has it any more.
+    pub fn close_file(&self, id: f64) {
+        let file = lock(&self.files).remove(&id.to_bits());
+        drop(file); // not under the lock
     }
 
     /// Whether the file is another than when it was opened: at once where that cannot wait, or else
     /// delivered to `id`, as 0 or 1.
-    pub fn has_changed(&self, id: f64, file: &Arc<File>) -> Option<bool> {
+    pub fn has_changed(&self, id: f64, file: Arc<File>) -> Option<bool> {
         // A file system that knows what is in memory is local, and its fstat(2) waits for nobody.
         if !file.is_copied() {
             return Some(file.has_changed().unwrap_or(true));
         }
         let mailbox = Arc::clone(&self.mailbox);
-        let file = Arc::clone(file);
         let device = file.status().device;
         let work = move || {
             let changed = file.has_changed().unwrap_or(true);
@@ -190,20 +201,55 @@ impl Environment {
         STATS.transfers.add(1);
         let step = self.advance(socket, &mut transfer);
         transfer.set_holds_tail(holds_tail);
-        self.go_on(id, socket, transfer, step, Arc::default())
+        match step {
+            Step::Done => Sending::Done(transfer.sent()),
+            step => self.go_on(id, socket, transfer, step, Arc::default()),
+        }
     }
 
     /// Sends what was handed back: the tail, or the next bytes of a transfer that is driven from here.
-    pub fn finish(&self, id: f64, socket: RawFd, progress: &Arc<Progress>) -> Sending {
-        let Some(mut transfer) = progress.take_back() else {
-            return Sending::Done(progress.sent());
+    pub fn finish(&self, id: f64, socket: RawFd) -> Sending {
+        let progress =
+            self.outgoing.borrow().get(&id.to_bits()).map(|outgoing| Arc::clone(&outgoing.progress));
+        let Some((progress, mut transfer)) =
+            progress.and_then(|progress| progress.take_back().map(|transfer| (progress, transfer)))
+        else {
+            return Sending::Done(self.sent(id));
         };
         let step = if transfer.holds_tail() {
             transfer.finish(&mut Socket::inline(&socket))
         } else {
             self.advance(socket, &mut transfer)
         };
-        self.go_on(id, socket, transfer, step, Arc::clone(progress))
+        self.go_on(id, socket, *transfer, step, progress)
+    }
+
+    /// Bytes of an outgoing gather list that are in the kernel.
+    pub fn sent(&self, id: f64) -> u64 {
+        self.outgoing.borrow().get(&id.to_bits()).map_or(0, |outgoing| outgoing.progress.sent())
+    }
+
+    /// Forgets an outgoing gather list that is at its end. Returns what is in the kernel.
+    pub fn forget(&self, id: f64) -> u64 {
+        let outgoing = self.outgoing.borrow_mut().remove(&id.to_bits());
+        outgoing.map_or(0, |Outgoing { progress, .. }| progress.sent())
+    }
+
+    /// Cancels an outgoing gather list, and forgets it; an answer that is on its way still arrives.
+    /// Returns what is in the kernel.
+    pub fn cancel(&self, id: f64) -> u64 {
+        let Some(Outgoing { progress, token }) = self.outgoing.borrow_mut().remove(&id.to_bits()) else {
+            return 0;
+        };
+        drop(progress.take_back());
+        if let Some(token) = token {
+            for reactor in Reactor::started() {
+                // Either is right: a transfer, or the watch of one that is driven from this thread.
+                reactor.cancel(token);
+                reactor.command(Command::Cancel(token));
+            }
+        }
+        progress.sent()
     }
 
     fn go_on(
@@ -215,26 +261,36 @@ impl Environment {
         progress: Arc<Progress>,
     ) -> Sending {
         progress.set_sent(transfer.sent());
-        match step {
+        let begun = match step {
             Step::Done => return Sending::Done(transfer.sent()),
-            Step::Failed(failure) => return Sending::Failed(failure, progress),
-            _ => {}
-        }
-        let reactor = match Reactor::shared() {
-            Ok(reactor) => reactor,
-            Err(refusal) => return Sending::Failed(Failure::Wait(refusal), progress),
+            Step::Failed(failure) => Err(failure),
+            step => self.hand_over(id, socket, transfer, step, &progress),
         };
+        let token = *begun.as_ref().unwrap_or(&None);
+        self.outgoing.borrow_mut().insert(id.to_bits(), Outgoing { progress, token });
+        begun.map_or_else(Sending::Failed, |_| Sending::Pending)
+    }
+
+    /// To the engine. The token cancels what it does.
+    fn hand_over(
+        &self,
+        id: f64,
+        socket: RawFd,
+        transfer: Transfer<File>,
+        step: Step<File>,
+        progress: &Arc<Progress>,
+    ) -> std::result::Result<Option<Token>, Failure> {
+        let reactor = Reactor::shared().map_err(Failure::Wait)?;
         let socket = match sys::duplicate(socket) {
             Ok(duplicate) => duplicate,
             Err(Errno(libc::EMFILE | libc::ENFILE)) => {
-                return self.drive(id, socket, transfer, step, progress, &reactor)
+                return self.drive(id, socket, transfer, step, progress, &reactor).map_err(Failure::Wait)
             }
-            Err(errno) => return Sending::Failed(Failure::Wait(Refusal::of("dup")(errno)), progress),
+            Err(errno) => return Err(Failure::Wait(Refusal::of("dup")(errno))),
         };
         let mailbox = self.mailbox.clone();
-        let submission = Submission { socket, transfer, step, progress: Arc::clone(&progress), id, mailbox };
-        let token = reactor.begin(submission);
-        Sending::Pending(Some(token), progress)
+        let submission = Submission { socket, transfer, step, progress: Arc::clone(progress), id, mailbox };
+        Ok(Some(reactor.begin(submission)))
     }
 
     /// Goes on from this thread, turn by turn, because there is no descriptor for the engine.
@@ -244,19 +300,19 @@ impl Environment {
         socket: RawFd,
         mut transfer: Transfer<File>,
         step: Step<File>,
-        progress: Arc<Progress>,
+        progress: &Arc<Progress>,
         reactor: &Reactor,
-    ) -> Sending {
+    ) -> std::result::Result<Option<Token>, Refusal> {
         transfer.set_holds_tail(false);
         progress.hand_back(transfer);
         let mailbox = self.mailbox.clone();
-        let begun = match step {
+        match step {
             Step::WouldBlock => reactor
                 .watch(Watched::Number(socket), id, mailbox, answer::TURN)
                 .map(Some)
                 .map_err(Refusal::of("epoll_ctl")),
             Step::Cold(wanted) => {
-                let progress = Arc::clone(&progress);
+                let progress = Arc::clone(progress);
                 let then = move |fetched| match progress.take(fetched) {
                     Some(Ok(())) => mailbox.deliver(id, answer::TURN),
                     Some(Err(failure)) => mailbox.deliver(id, answer::failure(failure)),
@@ -268,10 +324,6 @@ impl Environment {
                 mailbox.deliver(id, answer::TURN);
                 Ok(None)
             }
-        };
-        match begun {
-            Ok(token) => Sending::Pending(token, progress),
-            Err(refusal) => Sending::Failed(Failure::Wait(refusal), progress),
         }
     }
 
@@ -295,7 +347,12 @@ pub enum Sending {
     /// All of it is in the kernel.
     Done(u64),
     /// It cannot go on.
-    Failed(Failure, Arc<Progress>),
-    /// An answer will be delivered; the token, if there is one, cancels that.
-    Pending(Option<Token>, Arc<Progress>),
+    Failed(Failure),
+    /// An answer will be delivered.
+    Pending,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nobody who holds one of these locks leaves its data half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,12 +24,13 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use mio::Token;
-use napi::bindgen_prelude::{BigInt, ClassInstance, Either, FnArgs, Function, Uint8Array};
+use napi::bindgen_prelude::{BigInt, Either, FnArgs, Function, Uint8Array};
 use napi::{Env, Result, Status};
 use napi_derive::napi;
 
-use engine::{answer, Command, Progress};
+use engine::answer;
 use environment::Sending;
+use file::File;
 use reactor::Reactor;
 use stats::STATS;
 use sys::Refusal;
@@ -112,143 +113,107 @@ impl Environment {
         self.0.adopt(id, fd).err().map(Refused::from)
     }
 
-    /// The file, once 0 was delivered to `id`.
+    /// The file that was opened, once 0 was delivered to `id`: the same number is the file's, until `close_file`.
     #[napi(catch_unwind)]
-    pub fn take_file(&self, id: f64) -> Option<File> {
-        self.0.take_file(id).map(|file| File(Some(file)))
-    }
-
-    /// Whether the file is another than when it was opened; `null`: 0 or 1 is delivered to `id`.
-    #[napi(catch_unwind)]
-    pub fn has_changed(&self, id: f64, file: &File) -> Result<Option<bool>> {
-        Ok(self.0.has_changed(id, file.open()?))
-    }
-
-    /// Sends a gather list. A number: all of these bytes are in the kernel. Otherwise see `Sending`.
-    #[napi(catch_unwind)]
-    pub fn transfer(
-        &self,
-        id: f64,
-        socket: i32,
-        parts: Vec<Either<Uint8Array, Piece>>,
-        holds_tail: bool,
-        may_copy: bool,
-    ) -> Result<Either<f64, Outgoing>> {
-        let parts = parts.into_iter().map(Part::try_from).collect::<Result<Vec<_>>>()?;
-        Ok(self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail).into())
-    }
-
-    /// Goes on with a transfer from this thread, when 1 was delivered to its `id`.
-    #[napi(catch_unwind)]
-    pub fn finish(&self, id: f64, socket: i32, sending: &Outgoing) -> Either<f64, Outgoing> {
-        self.0.finish(id, socket, &sending.progress).into()
-    }
-}
-
-/// A file that is open for sending.
-#[napi]
-pub struct File(Option<Arc<file::File>>);
-
-#[napi]
-impl File {
-    /// Bytes, when it was opened.
-    #[napi(getter, catch_unwind)]
-    pub fn size(&self) -> Result<f64> {
-        Ok(self.open()?.status().size as f64)
-    }
-
-    /// Its descriptor, for reading; open until `close`.
-    #[napi(getter, catch_unwind)]
-    pub fn fd(&self) -> Result<i32> {
-        Ok(self.open()?.as_raw_fd())
+    pub fn file_status(&self, id: f64) -> Result<FileStatus> {
+        let file = self.file(id)?;
+        Ok(FileStatus { fd: file.as_raw_fd(), size: file.status().size as f64 })
     }
 
     /// Whether its bytes are copied, for want of anything better.
-    #[napi(getter, catch_unwind)]
-    pub fn copied(&self) -> Result<bool> {
-        Ok(self.open()?.is_copied())
+    #[napi(catch_unwind)]
+    pub fn is_file_copied(&self, id: f64) -> Result<bool> {
+        Ok(self.file(id)?.is_copied())
     }
 
     /// Gives it up. It is closed when no transfer has it any more.
     #[napi(catch_unwind)]
-    pub fn close(&mut self) {
-        self.0 = None;
+    pub fn close_file(&self, id: f64) {
+        self.0.close_file(id);
     }
 
-    fn open(&self) -> Result<&Arc<file::File>> {
-        self.0.as_ref().ok_or_else(|| napi::Error::from_reason("the file was given up"))
-    }
-}
-
-/// A region, as part of a gather list.
-#[napi(object, object_to_js = false)]
-pub struct Piece<'env> {
-    /// What it is a region of.
-    pub file: ClassInstance<'env, File>,
-    /// Where it starts, in bytes.
-    pub offset: f64,
-    /// How long it is, in bytes.
-    pub len: f64,
-}
-
-impl TryFrom<Either<Uint8Array, Piece<'_>>> for Part<file::File> {
-    type Error = napi::Error;
-
-    fn try_from(part: Either<Uint8Array, Piece>) -> Result<Self> {
-        Ok(match part {
-            Either::A(bytes) => Part::Bytes(bytes.to_vec()),
-            Either::B(Piece { file, offset, len }) => {
-                let file = Arc::clone(file.open()?);
-                Part::Region(Region { file, offset: offset as u64, len: len as u64 })
-            }
-        })
-    }
-}
-
-/// A gather list that is not all in the kernel.
-#[napi]
-pub struct Outgoing {
-    progress: Arc<Progress>,
-    token: Option<Token>,
-    failure: f64,
-}
-
-#[napi]
-impl Outgoing {
-    /// Bytes that are in the kernel.
-    #[napi(getter, catch_unwind)]
-    pub fn sent(&self) -> f64 {
-        self.progress.sent() as f64
-    }
-
-    /// 0 when the engine has it, and delivers an answer; or else why it has not (`engine::answer`).
-    #[napi(getter, catch_unwind)]
-    pub fn failure(&self) -> f64 {
-        self.failure
-    }
-
-    /// Forgets it; an answer that is on its way still arrives.
+    /// Whether the file is another than when it was opened; `null`: 0 or 1 is delivered to `id`.
     #[napi(catch_unwind)]
-    pub fn cancel(&self) {
-        drop(self.progress.take_back());
-        let Some(token) = self.token else { return };
-        for reactor in Reactor::started() {
-            // Either is right: a transfer, or the watch of one that is driven from this thread.
-            reactor.cancel(token);
-            reactor.command(Command::Cancel(token));
+    pub fn has_changed(&self, id: f64, file: f64) -> Result<Option<bool>> {
+        Ok(self.0.has_changed(id, self.file(file)?))
+    }
+
+    /// Sends a gather list: bytes, `len` bytes of a file from `offset`, bytes. `null`: an answer is delivered
+    /// to `id`. A number: so many bytes, all of them, are in the kernel; or if it is negative, why it cannot
+    /// go on (`engine::answer`). After `null`, or a failure, it is to be forgotten.
+    #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments, reason = "an object with these would cost more than the call")]
+    pub fn transfer(
+        &self,
+        id: f64,
+        socket: i32,
+        before: Option<Uint8Array>,
+        file: Option<f64>,
+        offset: f64,
+        len: f64,
+        after: Option<Uint8Array>,
+        holds_tail: bool,
+        may_copy: bool,
+    ) -> Result<Option<f64>> {
+        let bytes = |bytes: Uint8Array| Part::Bytes(bytes.to_vec());
+        let mut parts = Vec::with_capacity(3);
+        parts.extend(before.map(bytes));
+        if let Some(file) = file {
+            parts.push(Part::Region(Region {
+                file: self.file(file)?,
+                offset: offset as u64,
+                len: len as u64,
+            }));
         }
+        parts.extend(after.map(bytes));
+        Ok(outcome(&self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
+    }
+
+    /// Goes on with a gather list from this thread, when 1 was delivered to its `id`.
+    #[napi(catch_unwind)]
+    pub fn finish(&self, id: f64, socket: i32) -> Option<f64> {
+        outcome(&self.0.finish(id, socket))
+    }
+
+    /// Bytes of a gather list that are in the kernel.
+    #[napi(catch_unwind)]
+    pub fn sent(&self, id: f64) -> f64 {
+        self.0.sent(id) as f64
+    }
+
+    /// Forgets a gather list that is at its end. Returns how many of its bytes are in the kernel.
+    #[napi(catch_unwind)]
+    pub fn forget(&self, id: f64) -> f64 {
+        self.0.forget(id) as f64
+    }
+
+    /// The same of one that is not; an answer that is on its way still arrives.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self, id: f64) -> f64 {
+        self.0.cancel(id) as f64
     }
 }
 
-impl From<Sending> for Either<f64, Outgoing> {
-    fn from(sending: Sending) -> Self {
-        match sending {
-            Sending::Done(sent) => Either::A(sent as f64),
-            Sending::Pending(token, progress) => Either::B(Outgoing { progress, token, failure: 0.0 }),
-            Sending::Failed(failure, progress) => {
-                Either::B(Outgoing { progress, token: None, failure: answer::failure(failure) })
-            }
-        }
+impl Environment {
+    fn file(&self, id: f64) -> Result<Arc<File>> {
+        self.0.file(id).ok_or_else(|| napi::Error::from_reason("the file was given up"))
+    }
+}
+
+/// A file that is open for sending.
+#[napi(object, object_from_js = false)]
+pub struct FileStatus {
+    /// Its descriptor, for reading; open until `close_file`.
+    pub fd: i32,
+    /// Bytes, when it was opened.
+    pub size: f64,
+}
+
+fn outcome(sending: &Sending) -> Option<f64> {
+    match sending {
+        Sending::Done(sent) => Some(*sent as f64),
+        Sending::Failed(failure) => Some(answer::failure(*failure)),
+        Sending::Pending => None,
     }
 }
 

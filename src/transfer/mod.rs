@@ -133,8 +133,8 @@ pub struct Transfer<F> {
 impl<F> Transfer<F> {
     /// A gather list. `holds_tail`: the last bytes are left for [`Transfer::finish`]; `may_copy`: a file that
     /// the kernel refuses to send is read and sent instead.
-    pub fn new(parts: impl IntoIterator<Item = Part<F>>, holds_tail: bool, may_copy: bool) -> Self {
-        let parts: VecDeque<_> = parts.into_iter().collect();
+    pub fn new(parts: Vec<Part<F>>, holds_tail: bool, may_copy: bool) -> Self {
+        let parts = VecDeque::from(parts);
         let remaining = parts
             .iter()
             .map(|part| match part {

@@ -243,7 +243,7 @@ proptest! {
         let file = file(len, 1, opaque);
         let region = Region { file: Arc::clone(&file), offset: 0, len: len as u64 + missing };
         let mut kernel = Simulated::new(choices);
-        let mut transfer = Transfer::new([Part::Bytes(b"head".to_vec()), Part::Region(region)], holds_tail, true);
+        let mut transfer = Transfer::new(vec![Part::Bytes(b"head".to_vec()), Part::Region(region)], holds_tail, true);
         prop_assert_eq!(run(&mut transfer, &mut kernel, 1 << 20), Err(Failure::Truncated));
         let mut expected = b"head".to_vec();
         expected.extend_from_slice(&file.bytes);
@@ -255,7 +255,7 @@ proptest! {
 fn a_head_and_a_small_file_leave_in_one_send() {
     let region = Region { file: file(5000, 0, false), offset: 0, len: 5000 };
     let mut kernel = Simulated::new(vec![255]);
-    let mut transfer = Transfer::new([Part::Bytes(b"head".to_vec()), Part::Region(region)], false, true);
+    let mut transfer = Transfer::new(vec![Part::Bytes(b"head".to_vec()), Part::Region(region)], false, true);
     assert!(matches!(transfer.advance(&mut kernel, 1 << 20), Step::Done));
     assert_eq!(kernel.calls, 1);
     assert_eq!(kernel.received.len(), 5004);
@@ -265,7 +265,7 @@ fn a_head_and_a_small_file_leave_in_one_send() {
 fn a_head_waits_for_a_cold_body() {
     let region = Region { file: file(500_000, 0, false), offset: 0, len: 500_000 };
     let mut kernel = Simulated::new(vec![0]);
-    let mut transfer = Transfer::new([Part::Bytes(b"head".to_vec()), Part::Region(region)], false, true);
+    let mut transfer = Transfer::new(vec![Part::Bytes(b"head".to_vec()), Part::Region(region)], false, true);
     assert!(matches!(transfer.advance(&mut kernel, 1 << 20), Step::Cold(_)));
     assert_eq!(kernel.calls, 0);
 }
@@ -276,7 +276,7 @@ fn a_file_that_answers_eagain_for_a_writable_socket_is_copied() {
     let region = Region { file: Arc::clone(&file), offset: 0, len: 500_000 };
     let mut kernel = Simulated::new(vec![150]);
     kernel.fails = Some((libc::EAGAIN, 0));
-    let mut transfer = Transfer::new([Part::Region(region)], false, true);
+    let mut transfer = Transfer::new(vec![Part::Region(region)], false, true);
     for _ in 0..BARREN_TURNS {
         assert!(matches!(transfer.advance(&mut kernel, 1 << 20), Step::WouldBlock));
     }
@@ -290,7 +290,7 @@ fn a_file_that_answers_eagain_for_a_writable_socket_is_copied() {
 fn a_piece_that_is_evicted_again_and_again_is_kept_in_memory() {
     let region = Region { file: file(500_000, 0, false), offset: 0, len: 500_000 };
     let mut kernel = Simulated::new(vec![0]);
-    let mut transfer = Transfer::new([Part::Region(region)], false, true);
+    let mut transfer = Transfer::new(vec![Part::Region(region)], false, true);
     for copied in [false, false, true] {
         match transfer.advance(&mut kernel, 1 << 20) {
             Step::Cold(wanted) => assert_eq!(wanted.copied, copied),

@@ -1,0 +1,183 @@
+'use strict'
+
+const http = require('node:http')
+const { copy } = require('./copy')
+const { socketReason } = require('./eligibility')
+const { equip } = require('./equipped-socket')
+const { contentLengthMismatch, destinationClosed, responseBusy, truncated } = require('./errors')
+const { FileTransfer } = require('./file-transfer')
+const { guardOf } = require('./message-guard')
+const { Region } = require('./region')
+const { count } = require('./stats')
+
+/**
+ * A file as the body of an http.ServerResponse or http.ClientRequest: the head is http's, the body one
+ * region, and nothing else may come in between.
+ */
+class MessageTransfer extends FileTransfer {
+  guard = null
+  region = null
+  /** Where `write` was replaced. */
+  copying = null
+  /** Whether what is queued cannot be taken back. */
+  isQueued = false
+  /** Whether the file is shorter than the head promised. */
+  isShort = false
+
+  start () {
+    const { destination: message } = this
+    const guard = guardOf(message)
+    if (guard.isBusy) return this.fail(responseBusy('transferFile()'))
+    guard.isBusy = true
+    this.guard = guard
+    if (guard.isWrapped) this.reason ??= 'wrapped'
+
+    // A response that waits for its turn on the connection has no socket of its own to tell it of the end.
+    const connection = message.socket ?? message.req?.socket
+    if (connection?.destroyed) return this.fail(destinationClosed())
+    this.failOnClose(connection ?? message)
+
+    // A response that is behind others on its connection waits; a request gets its socket later anyway.
+    const isResponse = message instanceof http.ServerResponse
+    if (!isResponse && connection) this.failOnClose(message) // it can end without its socket
+    if (isResponse && !message.socket && !guard.isWrapped) this.listen(message, 'socket', () => this.begin())
+    else this.begin()
+  }
+
+  begin () {
+    const { destination: message } = this
+    if (message.socket && !message.socket.connecting) this.reason ??= socketReason(message.socket)
+    const refused = this.refusal(this.reason)
+    if (refused) return this.fail(refused)
+    this.open((err) => {
+      if (err || this.isSettled) return
+      if (message.destroyed) return this.fail(destinationClosed())
+      try {
+        this.sendBody()
+      } catch (err) { // http's own refusal, or of who replaced `end`: what is queued cannot be taken back
+        this.failWith(err)
+      }
+    })
+  }
+
+  sendBody () {
+    const { destination: message, guard, length, settings } = this
+    const status = message.statusCode
+    const isBodyless = message.method === 'HEAD' || message._hasBody === false || status === 204 || status === 304
+    // A response that goes on after the file has a length that only the caller knows.
+    const isWhole = settings.endDestination && !message.headersSent && status !== 204
+    if (isWhole && !message.hasHeader('transfer-encoding') && !message.hasHeader('content-length')) {
+      message.setHeader('Content-Length', length)
+    }
+    if (isBodyless) {
+      this.length = 0
+      return this.finish()
+    }
+    const promised = settings.endDestination ? promisedLength(message) : length
+    if (!message.strictContentLength) {
+      if (length > promised) return this.fail(contentLengthMismatch(length, promised))
+      this.isShort = length < promised
+    }
+    if (length === 0 && !this.isShort) return this.finish()
+    this.isQueued = true
+    if (this.reason !== null && guard.isWrapped) this.copyBody()
+    else this.queueRegion()
+  }
+
+  queueRegion () {
+    const { destination: message, settings } = this
+    const region = new Region(this)
+    region.file = this.file
+    region.offset = this.offset
+    region.length = this.length
+    region.copies = this.reason
+    region.mayCopy = settings.fallback
+    region.holdsTail = settings.endDestination
+    this.region = region
+    if (message.socket) equip(message.socket)
+    else message.once('socket', equip)
+    this.guard.writeChunk(region.asChunk(this.length), (err) => { if (err) region.settle(err) })
+  }
+
+  regionSettled (region, err) {
+    this.reason ??= region.copied
+    if (err) {
+      this.fail(err)
+      if (!region.endsConnection) this.destination.destroy()
+    } else if (this.isShort) {
+      this.failWith(truncated()) // what follows would be taken for the rest of this body
+    } else {
+      // Not before: http's server.close() takes a response that was ended for one that is through.
+      this.tryToFinish()
+    }
+  }
+
+  /** Through whatever replaced `write`. */
+  copyBody () {
+    const { destination: message, guard } = this
+    count.fallback(this.reason)
+    const writePiece = (bytes, written) => {
+      // A wrapper need not call back for each write: what tells that it takes more is its 'drain'.
+      if (guard.writeChunk(bytes) === false && !message.destroyed) message.once('drain', () => written(null))
+      else setImmediate(written, null)
+    }
+    this.copying = copy(this.file, this.offset, this.length, writePiece, (err) => {
+      if (err) this.failWith(err)
+      else this.tryToFinish()
+    })
+  }
+
+  /** When there is no body, or it is behind. */
+  finish () {
+    this.guard.isBusy = false
+    if (this.settings.endDestination) this.guard.end()
+    this.succeed()
+  }
+
+  tryToFinish () {
+    if (this.isSettled) return
+    try {
+      this.finish()
+    } catch (err) { // http's own refusal, or of who replaced `end`
+      this.failWith(err)
+    }
+  }
+
+  failWith (err) {
+    this.fail(err)
+    this.destination.destroy()
+  }
+
+  progress () {
+    return this.region?.progress() ?? this.copying?.sent ?? 0
+  }
+
+  abort (err) {
+    if (!this.isQueued) return
+    const { destination: message, region } = this
+    if (region === null || region.begun || !message.socket) {
+      message.destroy()
+      return
+    }
+    region.endsConnection = true
+    region.settle(err)
+  }
+
+  release () {
+    this.copying?.stop()
+    if (this.guard !== null) this.guard.isBusy = false
+  }
+}
+
+/** What the head promises, when no body was written yet: otherwise nobody counted. */
+function promisedLength (message) {
+  if (message.chunkedEncoding || message.hasHeader('transfer-encoding')) return undefined
+  if (!message.headersSent) return toLength(message.getHeader('content-length'))
+  return message._headerSent ? undefined : toLength(/^content-length: *(\d+)\r$/im.exec(message._header)?.[1])
+}
+
+function toLength (value) {
+  return value === undefined ? undefined : Number(value)
+}
+
+module.exports = { MessageTransfer }
