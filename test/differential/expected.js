@@ -11,6 +11,7 @@ const SECOND = { name: 'second', size: 5000 }
 const LARGEST = 9_500_000
 
 const RESPONSE = Buffer.from('HTTP/1.1 200 OK\r\n')
+const DESYNCHRONISED = 'a part, and of the next response'
 const NOTHING = Buffer.alloc(0)
 const files = new Map()
 
@@ -65,7 +66,7 @@ class Expected {
     // A response that is shorter than was promised: its client takes the next one for the rest.
     for (const at of endsAtResponse(bytes)) {
       const { wrong } = this.ofWhole(bytes.subarray(0, at), taken)
-      if (!wrong) return { ...judged, extent: 'a part, and of the next response', wrong }
+      if (!wrong) return { ...judged, extent: DESYNCHRONISED, wrong }
     }
     return judged
   }
@@ -168,4 +169,4 @@ function common (a, b) {
   return low
 }
 
-module.exports = { Expected, LARGEST, SECOND, bytesOf }
+module.exports = { DESYNCHRONISED, Expected, LARGEST, SECOND, bytesOf }

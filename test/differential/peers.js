@@ -5,6 +5,7 @@
 const fs = require('node:fs')
 const { turns } = require('../helpers')
 const { Collected } = require('./collected')
+const { DESYNCHRONISED } = require('./expected')
 
 /** Reads as its plan says: `stream` is what it reads from, `leave` and `reset` how it goes. */
 class Peer {
@@ -196,7 +197,10 @@ class HttpPeer extends SocketPeer {
   summary (isCut, taken) {
     const all = this.answer ? [...this.answers, this.answer] : this.answers
     const answers = all.map(({ request, status, kept, isComplete, text }) => [request, status, kept, isComplete ? 'complete' : 'incomplete', text].join(' '))
-    return { ending: this.ending, answers, stray: this.stray, body: this.judged(isCut, taken) }
+    const body = this.judged(isCut, taken)
+    // How much of the next one was taken for the rest depends on how much was missing.
+    if (body.startsWith(DESYNCHRONISED)) answers.length = this.requests.indexOf('file')
+    return { ending: this.ending, answers, stray: this.stray, body }
   }
 }
 
