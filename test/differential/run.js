@@ -366,7 +366,14 @@ function coarse (observation, { interruptions }) {
   observation.events = Object.fromEntries(Object.keys(events).sort().map((who) => [who, events[who]]))
   if (order && events['destination 1']) observation.order = order.filter((name) => !name.endsWith('finish'))
   if (happens('unpipeAndPipe')) without('pipe', 'unpipe')
-  if (happens('leave', 'reset')) without('error lost')
+  if (happens('leave', 'reset')) {
+    without('error lost')
+    // A reset that comes with the end is noticed by some, and by others not any more.
+    const { pipeline } = observation.callbacks
+    if (pipeline && events.destination.includes('finish')) {
+      observation.callbacks.pipeline = pipeline.map((result) => result === 'lost' ? 'done' : result)
+    }
+  }
   return observation
 }
 
