@@ -2,6 +2,7 @@
 
 // What a ReadStream is piped to: whether it takes regions, and what happens when it closes too soon.
 
+const { errorMonitor } = require('node:events')
 const fs = require('node:fs')
 const http = require('node:http')
 const net = require('node:net')
@@ -9,6 +10,7 @@ const { socketReason } = require('./eligibility')
 const { unsentBytes } = require('./equipped-socket')
 
 const { write: usualWrite } = http.OutgoingMessage.prototype
+const kFailed = Symbol('sendfile-native.failed')
 const kWatched = Symbol('sendfile-native.watched')
 
 /** @returns {net.Socket | undefined} what the bytes go to in the end */
@@ -40,23 +42,43 @@ function otherReason (destination) {
 }
 
 /**
- * From now on, where Node leaves things open: when the destination closes before it has finished, the stream whose only
+ * From now on, where Node leaves things open: when a destination closes before it has finished, the stream whose only
  * consumer it was is destroyed; when a response ends before it has what it promised, its connection is closed.
  */
-function watchPipe (destination) {
-  const isSocket = destination instanceof net.Socket
-  if (!isSocket && !(destination instanceof http.OutgoingMessage)) return
-  if (destination[kWatched]) return
-  destination[kWatched] = true
-  destination.on('unpipe', unpiped)
-  if (destination instanceof http.ServerResponse) watchLength(destination)
+function watchPipes (stream) {
+  for (const destination of stream._readableState.pipes) {
+    if (destination[kWatched]) continue
+    destination[kWatched] = true
+    destination.on(errorMonitor, failed)
+    destination.on('unpipe', unpiped)
+    if (destination instanceof http.ServerResponse) watchLength(destination)
+  }
+}
+
+/** The same from when the stream begins to flow, which may be before it is open, or after it has read all. */
+function watchFirstPipes (stream) {
+  stream.once('resume', resumed)
+}
+
+/** `this` is the stream. */
+function resumed () {
+  watchPipes(this)
 }
 
 /** `this` is the destination. */
+function failed () {
+  this[kFailed] = true
+}
+
+/** `this` is the destination. Where neither holds, it was the user who called unpipe(). */
 function unpiped (stream) {
-  const isCut = this.destroyed && !this.writableFinished // and so it was not the user who called unpipe()
-  if (!isCut || !(stream instanceof fs.ReadStream) || !stream.autoClose) return
-  // In the next tick: somebody may have another use for it.
+  if (!(stream instanceof fs.ReadStream) || !stream.autoClose || this.writableFinished) return
+  if (this.destroyed) abandon(stream)
+  else if (this[kFailed]) this.once('close', () => abandon(stream))
+}
+
+/** In the next tick: somebody may have another use for it. */
+function abandon (stream) {
   process.nextTick(() => { if (!hasConsumer(stream)) stream.destroy() })
 }
 
@@ -86,4 +108,4 @@ function bytesGiven (socket) {
   return socket.bytesWritten + unsentBytes(socket)
 }
 
-module.exports = { connectionOf, pipeReason, watchPipe }
+module.exports = { connectionOf, pipeReason, watchFirstPipes, watchPipes }

@@ -1,7 +1,7 @@
 'use strict'
 
 const fs = require('node:fs')
-const { read } = require('./region-read')
+const { construct, read } = require('./region-read')
 
 /**
  * fs.ReadStream, but for what it hands to a pipe. A function, as fs's is: it may be called without `new`.
@@ -13,10 +13,18 @@ function ReadStream (path, options) {
 Object.setPrototypeOf(ReadStream, fs.ReadStream)
 Object.setPrototypeOf(ReadStream.prototype, fs.ReadStream.prototype)
 
-function _read (size) {
-  read(this, size, _read, fs.ReadStream.prototype._read)
+const methods = {
+  _construct (callback) {
+    construct(this)
+    fs.ReadStream.prototype._construct.call(this, callback)
+  },
+  _read (size) {
+    read(this, size, methods._read, fs.ReadStream.prototype._read)
+  }
 }
-Object.defineProperty(ReadStream.prototype, '_read', { value: _read, writable: true, configurable: true })
+for (const [name, value] of Object.entries(methods)) {
+  Object.defineProperty(ReadStream.prototype, name, { value, writable: true, configurable: true })
+}
 
 function createReadStream (path, options) {
   return new ReadStream(path, options)

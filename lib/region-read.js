@@ -10,7 +10,7 @@ const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const { Readable } = require('node:stream')
 const { addon } = require('./binding')
-const { connectionOf, pipeReason, watchPipe } = require('./pipe-destination')
+const { connectionOf, pipeReason, watchFirstPipes, watchPipes } = require('./pipe-destination')
 const { processReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
 const { destinationClosed } = require('./errors')
@@ -31,7 +31,11 @@ const REGION_BYTES = 4 * 1024 * 1024
  * @param {(stream, reason) => void} [note] told of each read of bytes, and why
  */
 function read (stream, size, method, readBytes, note) {
-  const reason = processReason() ?? reasonForBytes(stream, method)
+  let reason = processReason()
+  if (reason === null) {
+    watchPipes(stream)
+    reason = reasonForBytes(stream, method)
+  }
   if (reason === 'drain') {
     stream.push(NO_BYTES) // nothing is read ahead: it reads again when its destination takes more
     return
@@ -44,13 +48,17 @@ function read (stream, size, method, readBytes, note) {
   readBytes.call(stream, size)
 }
 
+/** `_construct(callback)` of a stream, before fs.ReadStream's own. */
+function construct (stream) {
+  if (processReason() === null) watchFirstPipes(stream)
+}
+
 /** Why the stream has to read bytes, or null; 'drain' when its one destination takes no more for now. */
 function reasonForBytes (stream, method) {
   if (!isOrdinary(stream, method)) return 'replaced'
   const state = stream._readableState
   if (!isPipedOnly(stream, state)) return 'consumer'
   const [destination] = state.pipes
-  watchPipe(destination)
   // Its position is shared with whoever has the descriptor, and moves with each read.
   if (stream.pos === undefined && stream.path === undefined) return 'position'
   const reason = pipeReason(destination)
@@ -167,4 +175,4 @@ class RegionRead extends AsyncResource {
   }
 }
 
-module.exports = { read }
+module.exports = { construct, read }

@@ -1,31 +1,35 @@
 'use strict'
 
-// One method of fs.ReadStream is replaced: that reaches every stream of the process, however it is made.
+// Methods of fs.ReadStream are replaced: that reaches every stream of the process, however it is made.
 
 const fs = require('node:fs')
 const { processReason } = require('./eligibility')
-const { read } = require('./region-read')
+const { construct, read } = require('./region-read')
 const { stats } = require('./stats')
 
 const { prototype } = fs.ReadStream
 const debug = process.env.SENDFILE_NATIVE_DEBUG === '1'
 
-/** fs.ReadStream's own, while it is replaced. */
-let original = null
+/** fs.ReadStream's own. */
+const { _construct, _read } = prototype
 let isRegistered = false
 
-function _read (size) {
-  if (isRegistered) read(this, size, _read, original, debug ? note : undefined)
-  else original.call(this, size)
+const replacements = {
+  _construct (callback) {
+    if (isRegistered) construct(this)
+    _construct.call(this, callback)
+  },
+  _read (size) {
+    if (isRegistered) read(this, size, replacements._read, _read, debug ? note : undefined)
+    else _read.call(this, size)
+  }
 }
 
 function register () {
   if (isRegistered) return
   isRegistered = true
-  if (original === null) {
-    original = prototype._read
-    prototype._read = _read
-  }
+  // Where somebody has replaced ours, and calls it, it is there already.
+  if (prototype._read === _read) Object.assign(prototype, replacements)
   if (debug) process.on('exit', report)
 }
 
@@ -33,9 +37,9 @@ function unregister () {
   if (!isRegistered) return
   isRegistered = false
   process.off('exit', report)
-  if (prototype._read !== _read) return // somebody replaced ours, and calls it: it does what fs's own does
-  prototype._read = original
-  original = null
+  for (const [name, original] of Object.entries({ _construct, _read })) {
+    if (prototype[name] === replacements[name]) prototype[name] = original
+  }
 }
 
 /** Bytes that were read by fs, by reason. */
