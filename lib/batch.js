@@ -224,11 +224,12 @@ class Batch {
    */
   fail (err, region, bytesSent) {
     if (this.isFinished) return
+    const isFiles = err.code === 'ERR_SENDFILE_TRUNCATED' || err.syscall === 'read' || err.code === 'EIO'
     if (region !== null) {
       region.endsConnection = true
+      region.hasBadFile = isFiles
       region.settle(err, bytesSent)
     }
-    const isFiles = err.code === 'ERR_SENDFILE_TRUNCATED' || err.syscall === 'read' || err.code === 'EIO'
     if (isFiles) this.socket.destroy()
     this.finish(err)
   }
