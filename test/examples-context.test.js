@@ -56,6 +56,7 @@ test('in Express, handlers and listeners of finish and close run in the context 
       if (left === 0) ask()
     })
     socket.on('error', reject)
+    socket.on('close', () => reject(new Error(`closed after ${count} requests, ${left} bytes of the last left`)))
     ask()
   })
   await Promise.all(Array.from({ length: CONNECTIONS }, (_, i) => client(i)))
