@@ -9,6 +9,7 @@ const { copy } = require('./copy')
 const { descriptorOfSocket, queuedInHandle } = require('./descriptor')
 const { socketReason } = require('./eligibility')
 const { Sending } = require('./environment')
+const { isOfFile } = require('./errors')
 const { regionOf } = require('./region')
 const { lifeOf } = require('./socket-life')
 const { count } = require('./stats')
@@ -224,11 +225,12 @@ class Batch {
    */
   fail (err, region, bytesSent) {
     if (this.isFinished) return
+    const isFiles = isOfFile(err)
     if (region !== null) {
       region.endsConnection = true
+      region.isUnreadable = isFiles
       region.settle(err, bytesSent)
     }
-    const isFiles = err.code === 'ERR_SENDFILE_TRUNCATED' || err.syscall === 'read' || err.code === 'EIO'
     if (isFiles) this.socket.destroy()
     this.finish(err)
   }

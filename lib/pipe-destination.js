@@ -89,7 +89,7 @@ function hasConsumer (stream) {
 
 /** Whatever follows a body that is too short would be taken for the rest of it. */
 function watchLength (response) {
-  if (response.headersSent) return // what went out before is not known
+  if (response._headerSent) return // what went out before is not known
   let before
   const begin = () => { before = bytesGiven(response.socket) }
   if (response.socket) begin()

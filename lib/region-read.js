@@ -168,10 +168,9 @@ class RegionRead extends AsyncResource {
     region.file.close()
     this.life.leave(this)
     const { stream } = this
-    if (!err || stream.destroyed) return
+    if (!region.isUnreadable || stream.destroyed) return
     // A file that became shorter is no error of a stream; the connection has ended with it.
-    if (err.code === 'ERR_SENDFILE_TRUNCATED') stream.destroy()
-    else if (err.syscall === 'sendfile' || err.syscall === 'read') stream.destroy(err)
+    stream.destroy(err.code === 'ERR_SENDFILE_TRUNCATED' ? undefined : err)
   }
 }
 
