@@ -8,7 +8,7 @@
 
 const { inspect } = require('node:util')
 const { stats } = require('sendfile-native')
-const { descriptors, isNative, turns } = require('../helpers')
+const { descriptors, isNative, startReactor, turns } = require('../helpers')
 const { Random, mixed } = require('../soak/random')
 const { broken } = require('./broken')
 const { check } = require('./check')
@@ -47,6 +47,7 @@ async function main () {
   const seconds = () => Math.round((Date.now() - began) / 1000)
   const reporting = setInterval(() => console.log(`${seconds()} s: ${begun} programs, ${differences.length} differences`), REPORT_MS)
   // What is opened once is open before things are counted.
+  if (isNative) await startReactor()
   await check([new Random(1).next()], tested, () => {})
   const before = sockets()
   await check(seeds(), tested, (difference) => {
