@@ -1,6 +1,6 @@
 /// <reference types="node" />
 
-import type { ReadStream, WriteStream } from 'node:fs'
+import type { ReadStream as FsReadStream, WriteStream, createReadStream as fsCreateReadStream } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import type { ClientRequest, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
@@ -15,7 +15,7 @@ export { promises }
  * A descriptor number, or an object that owns one. A socket must be connected, a stream open.
  * A TLS socket is refused: its bytes have to pass through the encryption.
  */
-export type Descriptor = number | Socket | ReadStream | WriteStream | FileHandle
+export type Descriptor = number | Socket | FsReadStream | WriteStream | FileHandle
 
 /**
  * Where to read from: an integer from 0 to 2^63-1, as a Number or a BigInt. `null` reads at
@@ -194,6 +194,29 @@ export function transferFile(
   destination: Destination, file: string | Buffer | URL | number | FileHandle, options?: TransferOptions
 ): Promise<TransferResult>
 
+/**
+ * A `fs.ReadStream`, with every option, property, event and error of it. While its only consumer is one `pipe()` (or
+ * `stream.pipeline`) to a socket or an HTTP message that can be sent to without copying, what flows is not bytes but
+ * regions of the file, of 4 MiB at most. Any other consumer gets bytes, whenever it comes: what was handed to the pipe
+ * stays there, what follows is bytes, and no listener ever sees a region. Bytes are read, too, for a TLS socket, for a
+ * response whose `write` was replaced, with an `encoding` or the option `fs`, and for a descriptor or FileHandle without
+ * `start`, whose position others may share.
+ *
+ * Three things are other than with `fs.ReadStream`:
+ * - A destination that closes before it has finished destroys a stream whose only consumer it was, unless
+ *   `unpipe()` was called, or `autoClose` is false. fs leaves it paused for good, with its descriptor open.
+ * - A response that ends before it has the Content-Length that it promised, because the file was shorter, closes its
+ *   connection. fs leaves it open, and the next response is taken for the rest of the body. A file that becomes shorter
+ *   while a region of it is sent destroys the connection and the stream, without 'error'.
+ * - A file that can no longer be read emits 'error' with the syscall `'sendfile'`, and its connection is destroyed.
+ */
+export class ReadStream extends FsReadStream {
+  constructor (...args: Parameters<typeof fsCreateReadStream>)
+}
+
+/** `new ReadStream(path, options)`, as `fs.createReadStream`. */
+export const createReadStream: (...args: Parameters<typeof fsCreateReadStream>) => ReadStream
+
 /** Counters since the package was loaded: those of the engine count for the whole process. */
 export interface Stats {
   transfers: {
@@ -215,6 +238,8 @@ export interface Stats {
     /** Through JavaScript. */
     copied: number
   }
+  /** What `createReadStream` and `register` handed to pipes as regions: how many, and how many bytes. */
+  streams: { regions: number, bytes: number }
   /** Times that a socket took no more for now. */
   wouldBlocks: number
   /** Times that one took more again. */

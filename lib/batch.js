@@ -9,7 +9,6 @@ const { copy } = require('./copy')
 const { descriptorOfSocket, queuedInHandle } = require('./descriptor')
 const { socketReason } = require('./eligibility')
 const { Sending } = require('./environment')
-const { isOfFile } = require('./errors')
 const { regionOf } = require('./region')
 const { lifeOf } = require('./socket-life')
 const { count } = require('./stats')
@@ -225,10 +224,10 @@ class Batch {
    */
   fail (err, region, bytesSent) {
     if (this.isFinished) return
-    const isFiles = isOfFile(err)
+    const isFiles = err.code === 'ERR_SENDFILE_TRUNCATED' || err.syscall === 'read' || err.code === 'EIO'
     if (region !== null) {
       region.endsConnection = true
-      region.isUnreadable = isFiles
+      region.hasBadFile = isFiles
       region.settle(err, bytesSent)
     }
     if (isFiles) this.socket.destroy()

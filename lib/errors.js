@@ -92,11 +92,6 @@ function invalidArgValue (name, why, value) {
     `The argument '${name}' ${why}. Received ${inspect(value)}`, invalidArgValue)
 }
 
-/** Whether a transfer failed because of its file, rather than of its connection. */
-function isOfFile (err) {
-  return err.code === 'ERR_SENDFILE_TRUNCATED' || err.syscall === 'read' || err.code === 'EIO'
-}
-
 /** The destination was destroyed, or ended, before it had all bytes. */
 function destinationClosed (cause) {
   return withCode(Error, 'ERR_STREAM_PREMATURE_CLOSE', 'The destination was closed before it had the whole file',
@@ -145,7 +140,6 @@ module.exports = {
   destinationClosed,
   invalidArgType,
   invalidArgValue,
-  isOfFile,
   noDescriptor,
   outOfRange,
   refused,

@@ -8,6 +8,7 @@ const http = require('node:http')
 const net = require('node:net')
 const { socketReason } = require('./eligibility')
 const { unsentBytes } = require('./equipped-socket')
+const { lifeOf } = require('./socket-life')
 
 const { write: usualWrite } = http.OutgoingMessage.prototype
 const kFailed = Symbol('sendfile-native.failed')
@@ -51,7 +52,30 @@ function watchPipes (stream) {
     destination[kWatched] = true
     destination.on(errorMonitor, failed)
     destination.on('unpipe', unpiped)
-    if (destination instanceof http.ServerResponse) watchLength(destination)
+    if (!(destination instanceof http.ServerResponse)) continue
+    watchLength(destination)
+    if (!destination.socket && connectionOf(destination) instanceof net.Socket) new Waiting(stream, destination).start()
+  }
+}
+
+/** A response that is behind others on its connection hears nothing when that closes. */
+class Waiting {
+  constructor (stream, response) {
+    this.stream = stream
+    this.response = response
+    this.life = lifeOf(connectionOf(response))
+  }
+
+  start () {
+    this.life.join(this)
+    this.response.once('socket', () => this.life.leave(this))
+  }
+
+  socketDestroyed () {
+    const { stream, response } = this
+    const { pipes } = stream._readableState
+    const isOnly = pipes.length === 1 && pipes[0] === response && stream.listenerCount('data') === 1
+    if (stream.autoClose && isOnly) process.nextTick(() => stream.destroy())
   }
 }
 

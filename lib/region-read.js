@@ -168,7 +168,7 @@ class RegionRead extends AsyncResource {
     region.file.close()
     this.life.leave(this)
     const { stream } = this
-    if (!region.isUnreadable || stream.destroyed) return
+    if (!region.hasBadFile || stream.destroyed) return
     // A file that became shorter is no error of a stream; the connection has ended with it.
     stream.destroy(err.code === 'ERR_SENDFILE_TRUNCATED' ? undefined : err)
   }

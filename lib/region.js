@@ -32,8 +32,8 @@ class Region {
     this.batch = null
     /** Whether, failed or cancelled in the queue, it takes the connection with it. */
     this.endsConnection = false
-    /** Whether it failed because of its file. The error alone does not tell: a socket may fail to read as well. */
-    this.isUnreadable = false
+    /** Whether it failed because of the file, rather than of the connection. */
+    this.hasBadFile = false
     this.isSettled = false
     this.bytesSent = 0
   }
