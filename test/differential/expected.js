@@ -82,16 +82,16 @@ class Expected {
     const extent = bytes.length === 0 ? 'nothing' : 'a part'
     if (same === bytes.length) return { extent }
     if (this.isLateHex) return this.ofLateHex(bytes)
-    if (same >= this.zerosFrom && this.isZeroed(bytes, whole)) return { extent }
+    if (this.isZeroed(bytes, whole, Math.max(0, this.zerosFrom - taken))) return { extent }
     if (this.mayBeShort && this.endsEarly(bytes, same)) return { extent }
     return { extent, wrong: `${bytes.length} bytes, different from byte ${same} of ${whole.length}` }
   }
 
   /** Whether what is different is zeros where the file was. */
-  isZeroed (bytes, whole) {
+  isZeroed (bytes, whole, from) {
     const zeroed = Buffer.from(whole)
     const end = whole.length - this.after.length
-    for (let at = this.zerosFrom; at < end; at++) if (bytes[at] === 0) zeroed[at] = 0
+    for (let at = from; at < end; at++) if (bytes[at] === 0) zeroed[at] = 0
     return common(bytes, zeroed) === bytes.length
   }
 

@@ -18,12 +18,11 @@ const FOUND = ['path', 'buffer', 'url', 'fd', 'handle']
  * Ours is destroyed with it, if nobody else wants it, it is to close by itself, and nobody has taken the pipe away.
  */
 function isAbandoned (observation, { consumer, source: { options }, interruptions }) {
-  const { source, events } = observation
+  const { source } = observation
   if (!source || options.autoClose === false || !isUnfinished(observation)) return false
   if (![...PIPED, ...PIPED_LATER].includes(consumer.kind)) return false
-  if (interruptions.some(({ what }) => what === 'unpipe' || what === 'unpipeAll')) return false
-  // Resumed by somebody, it runs to its end without a destination.
-  return !events.source.includes('end') || interruptions.some(({ what }) => what === 'pauseAndResume')
+  // With another interruption, that one may come first, and nothing is left to unpipe.
+  return interruptions.length > 1 || interruptions.every(({ what }) => what !== 'unpipe' && what !== 'unpipeAll')
 }
 
 /** Closed before all was written, or after something could not be written any more. */
@@ -55,6 +54,23 @@ function hasToClose ({ consumer, source, interruptions }) {
   return isNative && isFirst && [...PIPED, ...PIPELINED].includes(consumer.kind) && !consumer.preface && !source.signal
 }
 
+/** Whether a pipeline ended because of its destination. */
+function isLost (observation, { consumer, interruptions }) {
+  if (!PIPELINED.includes(consumer.kind) || !observation.source || !isUnfinished(observation)) return false
+  return interruptions.some(({ what }) => /^(leave|reset|destroyDestination)/.test(what))
+}
+
+/** All of a file may be handed over at once: by the time that its destination is lost, the source may be at its end. */
+function withoutProgress (observation) {
+  const { events, source, destinations: [destination, ...others] } = observation
+  return {
+    ...observation,
+    events: { ...events, source: events.source.filter((name) => name !== 'end') },
+    source: { destroyed: source.destroyed },
+    destinations: [{ ...destination, writableEnded: 'lost' }, ...others]
+  }
+}
+
 /** An observation without what is different on purpose. */
 function comparable (observation, program) {
   const { thrown, leaked } = observation
@@ -68,6 +84,7 @@ function comparable (observation, program) {
   if (observation.events.second && isUnfinished(observation)) {
     observation = { ...observation, events: { ...observation.events, second: abandoned } }
   }
+  if (isLost(observation, program)) observation = withoutProgress(observation)
   if (!isAbandoned(observation, program)) return observation
   const { events, callbacks } = observation
   return {
@@ -95,7 +112,7 @@ function omitted (observation, program) {
   const happens = (...names) => interruptions.some(({ what }) => names.includes(what))
   const mayFail = happens('destroyWithError', 'abort') || program.source.signal || !FOUND.includes(program.source.from)
   if (source.errored && !mayFail) return 'a source fails because its destination does'
-  const isFree = !PIPED.includes(consumer.kind) || happens('unpipeAndPipe')
+  const isFree = !PIPED.includes(consumer.kind) || happens('unpipe', 'unpipeAll', 'unpipeAndPipe')
   // It was destroyed, or ended, before it was piped to.
   const isGone = interruptions.some(({ what, when }) => what.includes('Destination') && when.event === 'sync')
   // An error has ended it before: what becomes of its descriptor then is as with fs.

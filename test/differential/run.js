@@ -75,6 +75,9 @@ class Run {
     this.named = await sourceOf(program, this.path)
     this.openDestinations()
     await untilQuiet(this, () => this.isOver)
+    // Native threads close theirs in their own time.
+    const isGone = () => openOn(this.path).length === 0
+    if (this.implementation.isOurs && this.source?.destroyed) await untilQuiet(this, isGone)
     const observation = this.observed()
     observation.leaked = await this.end()
     if (this.problems.size > 0) observation.problems = [...this.problems]
