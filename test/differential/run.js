@@ -410,4 +410,9 @@ function onUncaught (err) {
   if (!run.isEnded) run.thrown.push(`uncaught ${run.nameOf(err)}`)
 }
 
-module.exports = { onUncaught, run }
+/** The run that this belongs to, if there is one. */
+function runNow () {
+  return current.getStore()
+}
+
+module.exports = { onUncaught, run, runNow }
