@@ -134,7 +134,10 @@ class RegionRead extends AsyncResource {
     // The end is known before the last bytes leave: they and the end of the response are one tick.
     const isLast = offset + length === limit
     stream.push(this.regionOf(file, offset, length, isLast))
-    if (isLast && !stream.destroyed) stream.push(null)
+    if (isLast && !stream.destroyed) {
+      stream.push(null)
+      stream.prependOnceListener('close', closed)
+    }
     return true
   }
 
@@ -172,6 +175,15 @@ class RegionRead extends AsyncResource {
     // A file that became shorter is no error of a stream; the connection has ended with it.
     stream.destroy(err.code === 'ERR_SENDFILE_TRUNCATED' ? undefined : err)
   }
+}
+
+/**
+ * `this` is a stream whose end was known before its last bytes had left. Node takes one that is destroyed then for one
+ * that has ended: a pipeline would wait for its destination, which nobody ends.
+ */
+function closed () {
+  const state = this._readableState
+  if (!state.endEmitted) state.ended = false
 }
 
 module.exports = { construct, read }
