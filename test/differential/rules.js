@@ -17,16 +17,20 @@ const FOUND = ['path', 'buffer', 'url', 'fd', 'handle']
  * A destination that closes before it has finished leaves a source of fs paused for good, and its descriptor open.
  * Ours is destroyed with it, if nobody else wants it, it is to close by itself, and nobody has taken the pipe away.
  */
-function isAbandoned (observation, { consumer, source: { options }, interruptions }) {
+function isAbandoned (observation, program) {
+  const { consumer, source: { options }, interruptions } = program
   const { source } = observation
-  if (!source || options.autoClose === false || !isUnfinished(observation)) return false
+  if (!source || options.autoClose === false || !isUnfinished(observation, program)) return false
   if (![...PIPED, ...PIPED_LATER].includes(consumer.kind)) return false
   // With another interruption, that one may come first, and nothing is left to unpipe.
   return interruptions.length > 1 || interruptions.every(({ what }) => what !== 'unpipe' && what !== 'unpipeAll')
 }
 
 /** Closed before all was written, or after something could not be written any more. */
-function isUnfinished ({ events: { destination } }) {
+function isUnfinished ({ events: { destination } }, { destinations: [plan], interruptions }) {
+  // One that waits for others on its connection hears nothing of its end.
+  const isWaiting = plan?.before && interruptions.some(({ what }) => what === 'leave' || what === 'reset')
+  if (isWaiting && destination && !destination.includes('close')) return true
   const isLess = !destination?.includes('finish') || destination.some((name) => name.startsWith('error'))
   return destination?.includes('close') && isLess
 }
@@ -55,8 +59,9 @@ function hasToClose ({ consumer, source, interruptions }) {
 }
 
 /** Whether a pipeline ended because of its destination. */
-function isLost (observation, { consumer, interruptions }) {
-  if (!PIPELINED.includes(consumer.kind) || !observation.source || !isUnfinished(observation)) return false
+function isLost (observation, program) {
+  const { consumer, interruptions } = program
+  if (!PIPELINED.includes(consumer.kind) || !observation.source || !isUnfinished(observation, program)) return false
   return interruptions.some(({ what }) => /^(leave|reset|destroyDestination)/.test(what))
 }
 
@@ -80,8 +85,13 @@ function comparable (observation, program) {
     const [destination, ...others] = observation.destinations
     observation = { ...observation, destinations: [{ ...destination, peer: 'short' }, ...others] }
   }
+  // What was handed over before arrives, and all of it may have been.
+  if (program.isCut && observation.source && !observation.events.source.includes('end')) {
+    const destinations = observation.destinations.map((one) => one.peer.body ? { ...one, peer: { ...one.peer, body: 'some' } } : one)
+    observation = { ...observation, destinations }
+  }
   const abandoned = 'abandoned'
-  if (observation.events.second && isUnfinished(observation)) {
+  if (observation.events.second && isUnfinished(observation, program)) {
     observation = { ...observation, events: { ...observation.events, second: abandoned } }
   }
   if (isLost(observation, program)) observation = withoutProgress(observation)
@@ -116,7 +126,8 @@ function omitted (observation, program) {
   // It was destroyed, or ended, before it was piped to.
   const isGone = interruptions.some(({ what, when }) => what.includes('Destination') && when.event === 'sync')
   // An error has ended it before: what becomes of its descriptor then is as with fs.
-  if (!isNative || isFree || isGone || source.errored) return null
+  const isWaiting = !observation.events.destination.includes('close')
+  if (!isNative || isFree || isGone || isWaiting || source.errored) return null
   return source.destroyed && descriptors === 0 && leaked === 0 ? null : 'a source whose destination has closed is left open'
 }
 
