@@ -27,12 +27,17 @@ function isAbandoned (observation, program) {
 }
 
 /** Closed before all was written, or after something could not be written any more. */
-function isUnfinished ({ events: { destination } }, { destinations: [plan], interruptions }) {
+function isUnfinished (observation, { destinations: [plan], interruptions }) {
+  const { destination } = observation.events
   // One that waits for others on its connection hears nothing of its end.
   const isWaiting = plan?.before && interruptions.some(({ what }) => what === 'leave' || what === 'reset')
-  if (isWaiting && destination && !destination.includes('close')) return true
+  if (isWaiting && destination && isOpen(observation)) return true
   const isLess = !destination?.includes('finish') || destination.some((name) => name.startsWith('error'))
   return destination?.includes('close') && isLess
+}
+
+function isOpen ({ events: { destination } }) {
+  return !destination.includes('close')
 }
 
 /** Whether a file becomes shorter while it is on its way to a connection. */
@@ -67,13 +72,18 @@ function isLost (observation, program) {
 
 /** All of a file may be handed over at once: by the time that its destination is lost, the source may be at its end. */
 function withoutProgress (observation) {
-  const { events, source, destinations: [destination, ...others] } = observation
+  const lost = 'lost'
   return {
     ...observation,
-    events: { ...events, source: events.source.filter((name) => name !== 'end') },
-    source: { destroyed: source.destroyed },
-    destinations: [{ ...destination, writableEnded: 'lost' }, ...others]
+    events: { ...observation.events, source: lost },
+    source: lost,
+    descriptors: lost,
+    destinations: unended(observation.destinations, lost)
   }
+}
+
+function unended ([destination, ...others], instead) {
+  return [{ ...destination, writableEnded: instead }, ...others]
 }
 
 /** An observation without what is different on purpose. */
@@ -92,16 +102,20 @@ function comparable (observation, program) {
   }
   const abandoned = 'abandoned'
   if (observation.events.second && isUnfinished(observation, program)) {
-    observation = { ...observation, events: { ...observation.events, second: abandoned } }
+    const destinations = unended(observation.destinations, abandoned)
+    observation = { ...observation, destinations, events: { ...observation.events, second: abandoned } }
   }
   if (isLost(observation, program)) observation = withoutProgress(observation)
   if (!isAbandoned(observation, program)) return observation
   const { events, callbacks } = observation
+  // While it waits for others on its connection, a source that has ended unpipes, and one that is destroyed does not.
+  const destination = isOpen(observation) ? abandoned : events.destination
   return {
     ...observation,
-    events: { ...events, source: abandoned },
+    events: { ...events, destination, source: abandoned },
     callbacks: { ...callbacks, finished: abandoned, close: abandoned },
     source: abandoned,
+    destinations: unended(observation.destinations, abandoned),
     read: abandoned,
     late: abandoned,
     descriptors: abandoned,
@@ -125,9 +139,9 @@ function omitted (observation, program) {
   const isFree = !PIPED.includes(consumer.kind) || happens('unpipe', 'unpipeAll', 'unpipeAndPipe')
   // It was destroyed, or ended, before it was piped to.
   const isGone = interruptions.some(({ what, when }) => what.includes('Destination') && when.event === 'sync')
+  if (!isNative || isFree || isGone || isOpen(observation)) return null
   // An error has ended it before: what becomes of its descriptor then is as with fs.
-  const isWaiting = !observation.events.destination.includes('close')
-  if (!isNative || isFree || isGone || isWaiting || source.errored) return null
+  if (source.errored) return null
   return source.destroyed && descriptors === 0 && leaked === 0 ? null : 'a source whose destination has closed is left open'
 }
 
