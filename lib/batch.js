@@ -46,10 +46,9 @@ class Batch {
     return this.sending === null ? 0 : this.sending.sent
   }
 
-  /** Bytes of its chunks that the engine has not sent. */
-  unsentBytes () {
-    const all = this.entries.reduce((sum, { chunk, encoding }) => sum + byteLength(chunk, encoding), 0)
-    return all - (this.equipment.bytesSent - this.sentBefore) - this.bytesSending
+  /** Bytes of its chunks. */
+  totalBytes () {
+    return this.entries.reduce((sum, { chunk, encoding }) => sum + byteLength(chunk, encoding), 0)
   }
 
   /** Bytes of the region under way that are in the kernel. */

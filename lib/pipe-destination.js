@@ -7,7 +7,7 @@ const fs = require('node:fs')
 const http = require('node:http')
 const net = require('node:net')
 const { socketReason } = require('./eligibility')
-const { unsentBytes } = require('./equipped-socket')
+const { bytesGiven } = require('./equipped-socket')
 const { lifeOf } = require('./socket-life')
 
 const { write: usualWrite } = http.OutgoingMessage.prototype
@@ -125,11 +125,6 @@ function watchLength (response) {
     // http ends the connection itself, behind what is queued, and nothing else goes out on it.
     if (body < _contentLength) response._last = true
   })
-}
-
-/** All that was ever written to a socket, whether it has left or not. */
-function bytesGiven (socket) {
-  return socket.bytesWritten + unsentBytes(socket)
 }
 
 module.exports = { connectionOf, pipeReason, watchFirstPipes, watchPipes }
