@@ -63,10 +63,11 @@ function hasToClose ({ consumer, source, interruptions }) {
   return isNative && isFirst && [...PIPED, ...PIPELINED].includes(consumer.kind) && !consumer.preface && !source.signal
 }
 
-/** Whether a pipeline ended because of its destination. */
+/** Whether a stream ended because of its destination. */
 function isLost (observation, program) {
   const { consumer, interruptions } = program
-  if (!PIPELINED.includes(consumer.kind) || !observation.source || !isUnfinished(observation, program)) return false
+  const isOne = [...PIPELINED, ...PIPED, ...PIPED_LATER].includes(consumer.kind)
+  if (!isOne || !observation.source || !isUnfinished(observation, program)) return false
   return interruptions.some(({ what }) => /^(leave|reset|destroyDestination)/.test(what))
 }
 
@@ -109,10 +110,12 @@ function comparable (observation, program) {
   if (!isAbandoned(observation, program)) return observation
   const { events, callbacks } = observation
   // While it waits for others on its connection, a source that has ended unpipes, and one that is destroyed does not.
-  const destination = isOpen(observation) ? abandoned : events.destination
+  const isWaiting = isOpen(observation)
+  const destination = isWaiting ? abandoned : events.destination
+  const second = isWaiting ? abandoned : events.second
   return {
     ...observation,
-    events: { ...events, destination, source: abandoned },
+    events: { destination, second, source: abandoned },
     callbacks: { ...callbacks, finished: abandoned, close: abandoned },
     source: abandoned,
     destinations: unended(observation.destinations, abandoned),
