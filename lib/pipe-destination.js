@@ -27,6 +27,8 @@ function pipeReason (destination) {
   if (destination.destroyed || destination.writableEnded) return 'closed'
   if (!isSocket) {
     if (destination.write !== usualWrite) return 'wrapped'
+    // Node 22 and 24 send the end of a chunked body before what is corked of it: nothing ends in the turn it comes.
+    if (destination.writableCorked > 0) return 'corked'
     const { statusCode, _hasBody } = destination
     if (_hasBody === false || statusCode === 204 || statusCode === 304) return 'no-body'
     // A request's socket is not known yet: it may be a TLS one.
