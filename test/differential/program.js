@@ -60,8 +60,8 @@ class Generator {
     if (random.chance(0.5)) {
       for (let count = random.chance(0.2) ? 2 : 1; count > 0; count--) {
         const interruption = this.interruption(program)
-        const isNew = program.interruptions.every(({ what }) => what !== interruption?.what)
-        if (interruption && isNew) program.interruptions.push(interruption)
+        const isOther = ({ what }) => what !== interruption?.what && !(isFlow(what) && isFlow(interruption?.what))
+        if (interruption && program.interruptions.every(isOther)) program.interruptions.push(interruption)
       }
     }
     const happens = program.interruptions.map(({ what }) => what)
@@ -237,6 +237,11 @@ class Generator {
     if (what === 'grow') interruption.by = 1 + random.size(300_000)
     return interruption
   }
+}
+
+/** Resumed while it has no pipe, a stream loses what it reads. */
+function isFlow (what) {
+  return what === 'unpipeAndPipe' || what === 'pauseAndResume'
 }
 
 /** Nobody knows how long it is going to be. */

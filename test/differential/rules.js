@@ -20,24 +20,22 @@ const FOUND = ['path', 'buffer', 'url', 'fd', 'handle']
 function isAbandoned (observation, program) {
   const { consumer, source: { options }, interruptions } = program
   const { source } = observation
-  if (!source || options.autoClose === false || !isUnfinished(observation, program)) return false
+  if (!source || options.autoClose === false || !isUnfinished(observation)) return false
   if (![...PIPED, ...PIPED_LATER].includes(consumer.kind)) return false
   // With another interruption, that one may come first, and nothing is left to unpipe.
   return interruptions.length > 1 || interruptions.every(({ what }) => what !== 'unpipe' && what !== 'unpipeAll')
 }
 
 /** Closed before all was written, or after something could not be written any more. */
-function isUnfinished (observation, { destinations: [plan], interruptions }) {
-  const { destination } = observation.events
-  // One that waits for others on its connection hears nothing of its end.
-  const isWaiting = plan?.before && interruptions.some(({ what }) => what === 'leave' || what === 'reset')
-  if (isWaiting && destination && isOpen(observation)) return true
+function isUnfinished ({ events: { destination } }) {
   const isLess = !destination?.includes('finish') || destination.some((name) => name.startsWith('error'))
   return destination?.includes('close') && isLess
 }
 
-function isOpen ({ events: { destination } }) {
-  return !destination.includes('close')
+/** A response whose connection ends while it waits for others there hears nothing of it: its source is destroyed. */
+function neverBegins ({ events: { destination } }, { destinations: [plan], interruptions }) {
+  const ends = interruptions.some(({ what }) => what === 'leave' || what === 'reset')
+  return plan?.before && ends && !destination?.includes('finish')
 }
 
 /** Whether a file becomes shorter while it is on its way to a connection. */
@@ -67,7 +65,7 @@ function hasToClose ({ consumer, source, interruptions }) {
 function isLost (observation, program) {
   const { consumer, interruptions } = program
   const isOne = [...PIPELINED, ...PIPED, ...PIPED_LATER].includes(consumer.kind)
-  if (!isOne || !observation.source || !isUnfinished(observation, program)) return false
+  if (!isOne || !observation.source || !isUnfinished(observation)) return false
   return interruptions.some(({ what }) => /^(leave|reset|destroyDestination)/.test(what))
 }
 
@@ -92,6 +90,7 @@ function comparable (observation, program) {
   const { thrown, leaked } = observation
   // How much of it was on its way by then, and whether that can still be noticed, nobody knows.
   if (shrinks(program)) return { thrown, leaked }
+  if (neverBegins(observation, program)) return { thrown, isWaiting: true }
   if (isShort(observation, program)) {
     const [destination, ...others] = observation.destinations
     observation = { ...observation, destinations: [{ ...destination, peer: 'short' }, ...others] }
@@ -102,20 +101,16 @@ function comparable (observation, program) {
     observation = { ...observation, destinations }
   }
   const abandoned = 'abandoned'
-  if (observation.events.second && isUnfinished(observation, program)) {
+  if (observation.events.second && isUnfinished(observation)) {
     const destinations = unended(observation.destinations, abandoned)
     observation = { ...observation, destinations, events: { ...observation.events, second: abandoned } }
   }
   if (isLost(observation, program)) observation = withoutProgress(observation)
   if (!isAbandoned(observation, program)) return observation
   const { events, callbacks } = observation
-  // While it waits for others on its connection, a source that has ended unpipes, and one that is destroyed does not.
-  const isWaiting = isOpen(observation)
-  const destination = isWaiting ? abandoned : events.destination
-  const second = isWaiting ? abandoned : events.second
   return {
     ...observation,
-    events: { destination, second, source: abandoned },
+    events: { ...events, source: abandoned },
     callbacks: { ...callbacks, finished: abandoned, close: abandoned },
     source: abandoned,
     destinations: unended(observation.destinations, abandoned),
@@ -139,10 +134,10 @@ function omitted (observation, program) {
   const happens = (...names) => interruptions.some(({ what }) => names.includes(what))
   const mayFail = happens('destroyWithError', 'abort') || program.source.signal || !FOUND.includes(program.source.from)
   if (source.errored && !mayFail) return 'a source fails because its destination does'
-  const isFree = !PIPED.includes(consumer.kind) || happens('unpipe', 'unpipeAll', 'unpipeAndPipe')
+  const isFree = !PIPED.includes(consumer.kind) || happens('unpipe', 'unpipeAll', 'unpipeAndPipe', 'pause', 'readable')
   // It was destroyed, or ended, before it was piped to.
   const isGone = interruptions.some(({ what, when }) => what.includes('Destination') && when.event === 'sync')
-  if (!isNative || isFree || isGone || isOpen(observation)) return null
+  if (!isNative || isFree || isGone) return null
   // An error has ended it before: what becomes of its descriptor then is as with fs.
   if (source.errored) return null
   return source.destroyed && descriptors === 0 && leaked === 0 ? null : 'a source whose destination has closed is left open'
