@@ -27,7 +27,7 @@ const NO_ROOM = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 const kNoRegions = Symbol('sendfile-native.noRegions')
 
 /** What one region holds at most, in bytes: that much goes out after the stream was paused or destroyed. */
-const REGION_BYTES = 4 * 1024 * 1024
+const REGION_BYTES = 8 * 1024 * 1024
 
 /**
  * `_read(size)` of a stream.
