@@ -1,5 +1,6 @@
 'use strict'
 
+const { errorMonitor } = require('node:events')
 const http = require('node:http')
 const net = require('node:net')
 const { copy } = require('./copy')
@@ -40,10 +41,16 @@ class MessageTransfer extends FileTransfer {
 
     const isResponse = message instanceof http.ServerResponse
     if (!isResponse && connection) this.failOnClose(message) // it can end without its socket
+    if (!connection) this.listen(message, errorMonitor, (err) => this.connectionRefused(err))
     // A response may be behind others on its connection, and a request gets its socket later: what kind it is, the
     // way of the bytes depends on.
     if (!message.socket && !guard.isWrapped) this.listen(message, 'socket', () => this.begin())
     else this.begin()
+  }
+
+  /** A request that gets no connection at all has no 'close', where it was the caller's function that made none. */
+  connectionRefused (err) {
+    if (!this.destination.socket) this.fail(destinationClosed(err))
   }
 
   begin () {

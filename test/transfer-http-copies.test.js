@@ -520,6 +520,19 @@ test('an upload to nobody rejects and leaves nothing', async (t) => {
   await untilReleased(file.path)
 })
 
+test('an upload that gets no connection rejects, and opens nothing', async (t) => {
+  const file = temporaryFile(t, MIB)
+  const refused = new Error('no connection')
+  const createConnection = (options, callback) => { setImmediate(callback, refused) }
+  const request = http.request({ method: 'PUT', host: HOST, createConnection })
+  request.on('error', () => {})
+  const { err } = await outcome(transferFile(request, file.path))
+  assert.equal(err.code, 'ERR_STREAM_PREMATURE_CLOSE')
+  assert.equal(err.cause, refused)
+  assert.equal(err.bytesSent, 0)
+  await untilReleased(file.path)
+})
+
 test('an upload whose server goes in the middle rejects with bytesSent and leaves nothing', async (t) => {
   const file = temporaryFile(t, LARGE)
   const { port } = await serve(t, async (req) => {
