@@ -202,7 +202,10 @@ function throughDuplex (socket) {
   const duplex = new Duplex({
     read () { socket.resume() },
     write (chunk, encoding, callback) { socket.write(chunk, encoding, callback) },
-    final (callback) { socket.end(callback) },
+    final (callback) {
+      socket.end()
+      callback()
+    },
     destroy (err, callback) {
       socket.destroy()
       callback(err)
@@ -211,7 +214,8 @@ function throughDuplex (socket) {
   socket.on('data', (chunk) => { if (!duplex.push(chunk)) socket.pause() })
   socket.on('end', () => duplex.push(null))
   socket.on('close', () => duplex.destroy())
-  return duplex.on('error', () => {}) // of a socket that is gone
+  socket.on('error', () => {}) // 'close' follows
+  return duplex.on('error', () => {})
 }
 
 test('a response on a connection that is no socket is copied', async (t) => {
