@@ -203,6 +203,7 @@ class Batch {
       if (err || this.isFinished) return settled(err)
       const rest = (err) => err ? settled(err) : write(after, settled)
       if (region === null) return rest(null)
+      if (region.isSettled) return socket.destroy() // cancelled while its head left: its file is closed
       const { file, offset, length } = region
       region.batch = this
       this.copying = { sent: 0, underWay: 0, stop () {} } // before the first piece is read
