@@ -8,7 +8,7 @@ const { MARKER, PREFACE, TAIL } = require('./program')
 /** The file that follows in the same destination. */
 const SECOND = { name: 'second', size: 5000 }
 /** As large as a file of a program can become. */
-const LARGEST = 13_500_000
+const LARGEST = 17_500_000
 
 const RESPONSE = Buffer.from('HTTP/1.1 200 OK\r\n')
 const DESYNCHRONISED = 'a part, and of the next response'

@@ -11,7 +11,7 @@ const SIZES = [
   1 << 20, (1 << 20) + 1, 3_000_000, 9_000_000
 ]
 /** Where one region ends, and another begins. */
-const REGIONS = [1, 2, 3].flatMap((count) => [-1, 0, 1, 4096].map((more) => count * (4 << 20) + more))
+const REGIONS = [1, 2].flatMap((count) => [-1, 0, 1, 4096].map((more) => count * (8 << 20) + more))
 
 /** Bytes that no file holds, and that are written between those of the file. */
 const MARKER = '<<<<between>>>>'
