@@ -77,7 +77,7 @@ class Waiting {
     const { stream, response } = this
     const { pipes } = stream._readableState
     const isOnly = pipes.length === 1 && pipes[0] === response && stream.listenerCount('data') === 1
-    if (stream.autoClose && isOnly) process.nextTick(() => stream.destroy())
+    if (stream.autoClose && isOnly) process.nextTick(giveUp, stream)
   }
 }
 
@@ -105,7 +105,14 @@ function unpiped (stream) {
 
 /** In the next tick: somebody may have another use for it. */
 function abandon (stream) {
-  process.nextTick(() => { if (!hasConsumer(stream)) stream.destroy() })
+  process.nextTick(() => { if (!hasConsumer(stream)) giveUp(stream) })
+}
+
+/** A pipeline would wait for the end of a stream that has read all, and that nobody takes it from any more. */
+function giveUp (stream) {
+  const state = stream._readableState
+  if (!state.endEmitted) state.ended = false
+  stream.destroy()
 }
 
 function hasConsumer (stream) {
