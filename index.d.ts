@@ -197,7 +197,7 @@ export function transferFile(
 /**
  * A `fs.ReadStream`, with every option, property, event and error of it. While its only consumer is one `pipe()` (or
  * `stream.pipeline`) to a socket or an HTTP message that can be sent to without copying, what flows is not bytes but
- * regions of the file, of 4 MiB at most. Any other consumer gets bytes, whenever it comes: what was handed to the pipe
+ * regions of the file, of 8 MiB at most. Any other consumer gets bytes, whenever it comes: what was handed to the pipe
  * stays there, what follows is bytes, and no listener ever sees a region. Bytes are read, too, for a TLS socket, for a
  * response whose `write` was replaced, with an `encoding` or the option `fs`, and for a descriptor or FileHandle without
  * `start`, whose position others may share.

@@ -46,10 +46,9 @@ class Batch {
     return this.sending === null ? 0 : this.sending.sent
   }
 
-  /** Bytes of its chunks that the engine has not sent. */
-  unsentBytes () {
-    const all = this.entries.reduce((sum, { chunk, encoding }) => sum + byteLength(chunk, encoding), 0)
-    return all - (this.equipment.bytesSent - this.sentBefore) - this.bytesSending
+  /** Bytes of its chunks. */
+  totalBytes () {
+    return this.entries.reduce((sum, { chunk, encoding }) => sum + byteLength(chunk, encoding), 0)
   }
 
   /** Bytes of the region under way that are in the kernel. */
@@ -204,6 +203,7 @@ class Batch {
       if (err || this.isFinished) return settled(err)
       const rest = (err) => err ? settled(err) : write(after, settled)
       if (region === null) return rest(null)
+      if (region.isSettled) return socket.destroy() // cancelled while its head left: its file is closed
       const { file, offset, length } = region
       region.batch = this
       this.copying = { sent: 0, underWay: 0, stop () {} } // before the first piece is read

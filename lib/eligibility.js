@@ -21,12 +21,13 @@ function processReason () {
 }
 
 /**
- * @param {net.Socket} socket connected
+ * @param {net.Socket | Duplex} socket connected
  * @returns {string | null} why its bytes have to be copied
  */
 function socketReason (socket) {
   const reason = processReason()
   if (reason !== null) return reason
+  if (!(socket instanceof net.Socket)) return 'not-a-socket'
   if (socket.encrypted) return 'tls'
   if (socket.write !== net.Socket.prototype.write || !writesToKernel(socket)) return 'wrapped'
   return hasOwnDescriptor(socket) ? null : 'not-a-socket'

@@ -5,7 +5,7 @@
 const { Batch } = require('./batch')
 const { destinationClosed } = require('./errors')
 const { lifeOf } = require('./socket-life')
-const { equipmentOf, putWriteMethods } = require('./write-methods')
+const { equipmentOf, ordinaryBytesWritten, putWriteMethods } = require('./write-methods')
 
 /** Makes `socket` take regions. */
 function equip (socket) {
@@ -72,9 +72,12 @@ class Equipment {
   }
 }
 
-/** Bytes of the batch that is being written that `bytesWritten` does not count yet. */
-function unsentBytes (socket) {
-  return equipmentOf(socket)?.batch?.unsentBytes() ?? 0
+/** All that was ever written to a socket, whether it has left or not: no count that another thread goes on with. */
+function bytesGiven (socket) {
+  const equipment = equipmentOf(socket)
+  if (equipment === undefined) return socket.bytesWritten
+  const { batch, bytesSent } = equipment
+  return ordinaryBytesWritten(socket) + (batch === null ? bytesSent : batch.sentBefore + batch.totalBytes())
 }
 
-module.exports = { equip, unsentBytes }
+module.exports = { bytesGiven, equip }

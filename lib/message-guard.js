@@ -11,16 +11,22 @@ const USUAL = { write: usualWrite, end: usualEnd }
 const kGuard = Symbol('sendfile-native.guard')
 
 class Guard {
-  constructor (message) {
+  /** @param {Guard | undefined} former the one that was put there last */
+  constructor (message, former) {
     const { write, end } = message
     this.message = message
     this.isBusy = false
     // Whoever replaced `write` has to see the bytes: compression, a recorder.
-    this.isWrapped = isForeignRuntime || (write !== usualWrite && write !== guardedWrite)
+    const isFormers = former !== undefined && write === former.put.write
+    this.isWrapped = isForeignRuntime || (isFormers ? former.isWrapped : write !== usualWrite && write !== guardedWrite)
     /** What stands behind the guard: the prototype's own methods, or somebody's. */
     this.original = write === usualWrite && end === usualEnd ? USUAL : { write, end }
     /** What the guard put there. */
-    this.write = null
+    this.put = null
+  }
+
+  get isOutermost () {
+    return this.message.write === this.put.write && this.message.end === this.put.end
   }
 
   /** Stands before the methods that the message has now. */
@@ -36,7 +42,7 @@ class Guard {
       message.write = function (...args) { return guard.call('write', this, args) }
       message.end = function (...args) { return guard.call('end', this, args) }
     }
-    this.write = message.write
+    this.put = { write: message.write, end: message.end }
   }
 
   call (method, message, args) {
@@ -67,12 +73,12 @@ const outermost = new WeakMap()
 
 /** @returns {Guard} */
 function guardOf (message) {
-  let guard = outermost.get(message)
-  if (guard === undefined || guard.write !== message.write) {
-    guard = new Guard(message)
-    guard.install()
-    outermost.set(message, guard)
-  }
+  const former = outermost.get(message)
+  // One that is busy answers for whoever came between meanwhile.
+  if (former !== undefined && (former.isBusy || former.isOutermost)) return former
+  const guard = new Guard(message, former)
+  guard.install()
+  outermost.set(message, guard)
   return guard
 }
 

@@ -1,6 +1,8 @@
 'use strict'
 
+const { errorMonitor } = require('node:events')
 const http = require('node:http')
+const net = require('node:net')
 const { copy } = require('./copy')
 const { socketReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
@@ -17,7 +19,7 @@ const { count } = require('./stats')
 class MessageTransfer extends FileTransfer {
   guard = null
   region = null
-  /** Where `write` was replaced. */
+  /** Where `write` was replaced, or the connection is no socket. */
   copying = null
   /** Whether what is queued cannot be taken back. */
   isQueued = false
@@ -37,11 +39,18 @@ class MessageTransfer extends FileTransfer {
     if (connection?.destroyed) return this.fail(destinationClosed())
     this.failOnClose(connection ?? message)
 
-    // A response that is behind others on its connection waits; a request gets its socket later anyway.
     const isResponse = message instanceof http.ServerResponse
     if (!isResponse && connection) this.failOnClose(message) // it can end without its socket
-    if (isResponse && !message.socket && !guard.isWrapped) this.listen(message, 'socket', () => this.begin())
+    if (!connection) this.listen(message, errorMonitor, (err) => this.connectionRefused(err))
+    // A response may be behind others on its connection, and a request gets its socket later: what kind it is, the
+    // way of the bytes depends on.
+    if (!message.socket && !guard.isWrapped) this.listen(message, 'socket', () => this.begin())
     else this.begin()
+  }
+
+  /** A request that gets no connection at all has no 'close', where it was the caller's function that made none. */
+  connectionRefused (err) {
+    if (!this.destination.socket) this.fail(destinationClosed(err))
   }
 
   begin () {
@@ -80,7 +89,7 @@ class MessageTransfer extends FileTransfer {
     }
     if (length === 0 && !this.isShort) return this.finish()
     this.isQueued = true
-    if (this.reason !== null && guard.isWrapped) this.copyBody()
+    if (guard.isWrapped || !(message.socket instanceof net.Socket)) this.copyBody()
     else this.queueRegion()
   }
 
@@ -94,9 +103,11 @@ class MessageTransfer extends FileTransfer {
     region.mayCopy = settings.fallback
     region.holdsTail = settings.endDestination
     this.region = region
-    if (message.socket) equip(message.socket)
-    else message.once('socket', equip)
+    equip(message.socket)
+    const corks = settings.endDestination ? message.writableCorked : 0
     this.guard.writeChunk(region.asChunk(this.length), (err) => { if (err) region.settle(err) })
+    // Its end would take the corks out, but waits for these bytes.
+    for (let n = 0; n < corks; n++) message.uncork()
   }
 
   regionSettled (region, err) {
@@ -112,7 +123,7 @@ class MessageTransfer extends FileTransfer {
     }
   }
 
-  /** Through whatever replaced `write`. */
+  /** Through `write`, whatever is behind it. */
   copyBody () {
     const { destination: message, guard } = this
     count.fallback(this.reason)
@@ -129,8 +140,10 @@ class MessageTransfer extends FileTransfer {
 
   /** When there is no body, or it is behind. */
   finish () {
-    this.guard.isBusy = false
-    if (this.settings.endDestination) this.guard.end()
+    const { guard } = this
+    this.guard = null // from now on it is the next file's
+    guard.isBusy = false
+    if (this.settings.endDestination) guard.end()
     this.succeed()
   }
 

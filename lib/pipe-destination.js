@@ -7,7 +7,7 @@ const fs = require('node:fs')
 const http = require('node:http')
 const net = require('node:net')
 const { socketReason } = require('./eligibility')
-const { unsentBytes } = require('./equipped-socket')
+const { bytesGiven } = require('./equipped-socket')
 const { lifeOf } = require('./socket-life')
 
 const { write: usualWrite } = http.OutgoingMessage.prototype
@@ -27,6 +27,8 @@ function pipeReason (destination) {
   if (destination.destroyed || destination.writableEnded) return 'closed'
   if (!isSocket) {
     if (destination.write !== usualWrite) return 'wrapped'
+    // Node 22 and 24 send the end of a chunked body before what is corked of it: nothing ends in the turn it comes.
+    if (destination.writableCorked > 0) return 'corked'
     const { statusCode, _hasBody } = destination
     if (_hasBody === false || statusCode === 204 || statusCode === 304) return 'no-body'
     // A request's socket is not known yet: it may be a TLS one.
@@ -75,7 +77,7 @@ class Waiting {
     const { stream, response } = this
     const { pipes } = stream._readableState
     const isOnly = pipes.length === 1 && pipes[0] === response && stream.listenerCount('data') === 1
-    if (stream.autoClose && isOnly) process.nextTick(() => stream.destroy())
+    if (stream.autoClose && isOnly) process.nextTick(giveUp, stream)
   }
 }
 
@@ -103,7 +105,14 @@ function unpiped (stream) {
 
 /** In the next tick: somebody may have another use for it. */
 function abandon (stream) {
-  process.nextTick(() => { if (!hasConsumer(stream)) stream.destroy() })
+  process.nextTick(() => { if (!hasConsumer(stream)) giveUp(stream) })
+}
+
+/** A pipeline would wait for the end of a stream that has read all, and that nobody takes it from any more. */
+function giveUp (stream) {
+  const state = stream._readableState
+  if (!state.endEmitted) state.ended = false
+  stream.destroy()
 }
 
 function hasConsumer (stream) {
@@ -113,7 +122,7 @@ function hasConsumer (stream) {
 
 /** Whatever follows a body that is too short would be taken for the rest of it. */
 function watchLength (response) {
-  if (response.headersSent) return // what went out before is not known
+  if (response._headerSent) return // what went out before is not known
   let before
   const begin = () => { before = bytesGiven(response.socket) }
   if (response.socket) begin()
@@ -125,11 +134,6 @@ function watchLength (response) {
     // http ends the connection itself, behind what is queued, and nothing else goes out on it.
     if (body < _contentLength) response._last = true
   })
-}
-
-/** All that was ever written to a socket, whether it has left or not. */
-function bytesGiven (socket) {
-  return socket.bytesWritten + unsentBytes(socket)
 }
 
 module.exports = { connectionOf, pipeReason, watchFirstPipes, watchPipes }

@@ -21,8 +21,13 @@ const { count } = require('./stats')
 
 const NO_BYTES = Buffer.alloc(0)
 
+/** Why a descriptor cannot be duplicated now, although it might be later. */
+const NO_ROOM = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+
+const kNoRegions = Symbol('sendfile-native.noRegions')
+
 /** What one region holds at most, in bytes: that much goes out after the stream was paused or destroyed. */
-const REGION_BYTES = 4 * 1024 * 1024
+const REGION_BYTES = 8 * 1024 * 1024
 
 /**
  * `_read(size)` of a stream.
@@ -55,6 +60,7 @@ function construct (stream) {
 
 /** Why the stream has to read bytes, or null; 'drain' when its one destination takes no more for now. */
 function reasonForBytes (stream, method) {
+  if (stream[kNoRegions]) return 'unsupported-file'
   if (!isOrdinary(stream, method)) return 'replaced'
   const state = stream._readableState
   if (!isPipedOnly(stream, state)) return 'consumer'
@@ -110,7 +116,9 @@ class RegionRead extends AsyncResource {
       const { stream } = this
       if (!stream.destroyed && !err && this.push(file)) return
       file?.close()
-      if (!stream.destroyed) this.readBytes.call(stream, this.size)
+      if (stream.destroyed) return
+      if (err && !NO_ROOM.has(err.code)) stream[kNoRegions] = true // no regular file: it is not asked again
+      this.readBytes.call(stream, this.size)
     })
   }
 
@@ -120,8 +128,10 @@ class RegionRead extends AsyncResource {
     const offset = stream.pos ?? stream.bytesRead
     const limit = Math.min(stream.end + 1, file.size)
     const length = Math.min(limit - offset, REGION_BYTES)
-    // At the end, or beyond; or its size says nothing, as in /proc.
-    if (!(length > 0)) return false
+    if (!(length > 0)) {
+      stream[kNoRegions] = true // at the end, or beyond; or its size says nothing, as in /proc
+      return false
+    }
     const state = stream._readableState
     if (state.sync || state.ended || reasonForBytes(stream, this.method) !== null) return false
     if (stream.pos === undefined) {
@@ -133,8 +143,17 @@ class RegionRead extends AsyncResource {
     stream.bytesRead += length
     // The end is known before the last bytes leave: they and the end of the response are one tick.
     const isLast = offset + length === limit
-    stream.push(this.regionOf(file, offset, length, isLast))
-    if (isLast && !stream.destroyed) stream.push(null)
+    const region = this.regionOf(file, offset, length, isLast)
+    try {
+      stream.push(region.asChunk(length))
+    } catch (err) { // of a destination that does not take it after all
+      region.settle(err)
+      throw err
+    }
+    if (isLast && !stream.destroyed) {
+      stream.push(null)
+      stream.prependOnceListener('close', closed)
+    }
     return true
   }
 
@@ -153,7 +172,7 @@ class RegionRead extends AsyncResource {
     this.life = lifeOf(connection)
     this.life.join(this)
     count.region(length)
-    return region.asChunk(length)
+    return region
   }
 
   socketDestroyed (err) {
@@ -172,6 +191,15 @@ class RegionRead extends AsyncResource {
     // A file that became shorter is no error of a stream; the connection has ended with it.
     stream.destroy(err.code === 'ERR_SENDFILE_TRUNCATED' ? undefined : err)
   }
+}
+
+/**
+ * `this` is a stream whose end was known before its last bytes had left. Node takes one that is destroyed then for one
+ * that has ended: a pipeline would wait for its destination, which nobody ends.
+ */
+function closed () {
+  const state = this._readableState
+  if (!state.endEmitted) state.ended = false
 }
 
 module.exports = { construct, read }

@@ -43,6 +43,11 @@ function putWriteMethods (socket, equipment) {
   return behind
 }
 
+/** What net.Socket itself knows of. */
+function ordinaryBytesWritten (socket) {
+  return bytesWritten.call(socket)
+}
+
 function equipmentOf (socket) {
   return socket[kEquipment]
 }
@@ -55,4 +60,4 @@ function writesToKernel (socket) {
   return _write === prototype._write && _writev === prototype._writev
 }
 
-module.exports = { equipmentOf, putWriteMethods, writesToKernel }
+module.exports = { equipmentOf, ordinaryBytesWritten, putWriteMethods, writesToKernel }

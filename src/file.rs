@@ -36,9 +36,12 @@ impl File {
     /// in memory is local. `None` where it may, and where something is the matter.
     pub fn at_once(fd: OwnedFd) -> Option<Self> {
         match sys::read_cached(&fd, 0, &mut [0]) {
-            Ok(_) | Err(Errno(libc::EAGAIN)) => Self::of(fd).ok(),
-            Err(_) => None,
+            Ok(_) | Err(Errno(libc::EAGAIN)) => {}
+            Err(_) => return None,
         }
+        let status = regular(&fd).ok()?;
+        let lies_in_memory = sys::lies_in_memory(&fd);
+        Some(Self::new(fd, status, lies_in_memory, true))
     }
 
     /// Takes an open descriptor.
@@ -46,23 +49,22 @@ impl File {
     /// # Errors
     /// `EISDIR` for a directory, `EINVAL` for what else is no regular file; fstat(2)'s.
     pub fn of(fd: OwnedFd) -> sys::Result<Self> {
-        let status = sys::status(&fd)?;
-        match status.mode & libc::S_IFMT {
-            libc::S_IFREG => {}
-            libc::S_IFDIR => return Err(Errno(libc::EISDIR)),
-            _ => return Err(Errno(libc::EINVAL)),
-        }
+        let status = regular(&fd)?;
         let lies_in_memory = sys::lies_in_memory(&fd);
         // FUSE and network file systems do not know the flag.
         let knows_what_is_cached =
             lies_in_memory || !matches!(sys::read_cached(&fd, 0, &mut [0]), Err(Errno(libc::EOPNOTSUPP)));
-        Ok(Self {
+        Ok(Self::new(fd, status, lies_in_memory, knows_what_is_cached))
+    }
+
+    fn new(fd: OwnedFd, status: Status, lies_in_memory: bool, knows_what_is_cached: bool) -> Self {
+        Self {
             fd: Some(fd),
             status,
             lies_in_memory,
             copied: AtomicBool::new(!knows_what_is_cached),
             uncounted: AtomicBool::new(false),
-        })
+        }
     }
 
     /// As it was when the file was opened.
@@ -99,6 +101,16 @@ impl File {
 
     pub fn set_uncounted(&self) {
         self.uncounted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The status of a regular file.
+fn regular(fd: &OwnedFd) -> sys::Result<Status> {
+    let status = sys::status(fd)?;
+    match status.mode & libc::S_IFMT {
+        libc::S_IFREG => Ok(status),
+        libc::S_IFDIR => Err(Errno(libc::EISDIR)),
+        _ => Err(Errno(libc::EINVAL)),
     }
 }
 

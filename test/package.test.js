@@ -7,7 +7,9 @@ const path = require('node:path')
 const { root, run, temporaryFolder, test } = require('./helpers')
 
 const manifest = require('sendfile-native/package.json')
-const EXPORTS = ['EAGAIN', 'promises', 'sendfile', 'stats', 'transferFile', 'trySendfile', 'watchWritable']
+const EXPORTS = [
+  'EAGAIN', 'ReadStream', 'createReadStream', 'promises', 'sendfile', 'stats', 'transferFile', 'trySendfile', 'watchWritable'
+]
 
 /** A copy of the package as it is published, with the addons that `addons` names. */
 function installed (t, addons = {}) {

@@ -8,7 +8,7 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
 const { transferFile } = require('sendfile-native')
-const { MIB, temporaryFile, temporaryFolder, test, turns, until } = require('./helpers')
+const { MIB, open, temporaryFile, temporaryFolder, test, turns, until } = require('./helpers')
 const {
   answersIn, ask, assertBytes, assertPrefix, connect, exchange, get, held, outcome, readAll, serve,
   untilReleased, untilStalled
@@ -291,6 +291,38 @@ test('a signal that fires before the file had its turn ends the connection behin
   assertBytes(body, before, 'what was written before')
   await until(() => sockets.size === 0)
   await untilReleased(file.path)
+})
+
+test('a signal that fires while the bytes before a copied file leave: its number is read no more', async (t) => {
+  const file = temporaryFile(t, MIB)
+  const other = temporaryFile(t, Buffer.alloc(MIB, 'other'))
+  const before = [8 * MIB, 16 * MIB].map((size) => Buffer.alloc(size, 'before'))
+  const length = before[0].length + before[1].length
+  const controller = new AbortController()
+  const { port, calls, sockets } = await serve(t, async (req, res) => {
+    res.setHeader('Content-Length', length + file.bytes.length)
+    const first = new Promise((resolve) => res.write(before[0], resolve))
+    await turns(2)
+    res.write(before[1]) // in one batch with the file, whose turn comes with it
+    const call = transferFile(res, file.path, { zeroCopy: false, signal: controller.signal })
+    await first
+    return call
+  })
+  const client = connect(t, port)
+  client.write(ask())
+  const received = []
+  client.on('data', (chunk) => received.push(chunk))
+  await until(() => client.bytesRead > before[0].length)
+  client.pause()
+  await untilStalled([...sockets][0])
+  controller.abort()
+  await untilReleased(file.path)
+  for (let n = 0; n < 10; n++) open(t, other.path) // its number is another file's now
+  client.resume()
+  await once(client, 'close')
+  assert.equal((await outcome(calls[0])).err.name, 'AbortError')
+  const [{ body }] = answersIn(Buffer.concat(received))
+  assertBytes(body, Buffer.concat(before), 'what was written before')
 })
 
 test('a signal that fires after the end does nothing', async (t) => {

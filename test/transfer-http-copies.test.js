@@ -9,6 +9,8 @@ const fs = require('node:fs')
 const http = require('node:http')
 const http2 = require('node:http2')
 const https = require('node:https')
+const net = require('node:net')
+const { Duplex } = require('node:stream')
 const { stats, transferFile } = require('sendfile-native')
 const zlib = require('node:zlib')
 const { MIB, temporaryFile, temporaryFolder, test, turns, until } = require('./helpers')
@@ -175,6 +177,74 @@ test('a response whose end alone was replaced is sent natively, then ended by th
   assert.equal(ends, 2)
   for (const result of await Promise.all(calls)) assertNative(result)
   assertNothingCopied()
+})
+
+test('a response whose end was replaced between two files is ended by that end', async (t) => {
+  const file = temporaryFile(t, MIB)
+  let ends = 0
+  const { port, calls } = await serve(t, async (req, res) => {
+    res.setHeader('Content-Length', 2 * MIB)
+    const results = [await transferFile(res, file.path, { endDestination: false })]
+    const { end } = res
+    res.end = function (...args) {
+      ends++
+      return end.apply(this, args)
+    }
+    return [...results, await transferFile(res, file.path)]
+  })
+  assertBytes((await get(t, port)).body, Buffer.concat([file.bytes, file.bytes]))
+  for (const result of await calls[0]) assertNative(result)
+  assert.equal(ends, 1)
+})
+
+/** A connection that is no socket, for who builds on anything else: a tunnel, a test. */
+function throughDuplex (socket) {
+  const duplex = new Duplex({
+    read () { socket.resume() },
+    write (chunk, encoding, callback) { socket.write(chunk, encoding, callback) },
+    final (callback) {
+      socket.end()
+      callback()
+    },
+    destroy (err, callback) {
+      socket.destroy()
+      callback(err)
+    }
+  })
+  socket.on('data', (chunk) => { if (!duplex.push(chunk)) socket.pause() })
+  socket.on('end', () => duplex.push(null))
+  socket.on('close', () => duplex.destroy())
+  socket.on('error', () => {}) // 'close' follows
+  return duplex.on('error', () => {})
+}
+
+test('a response on a connection that is no socket is copied', async (t) => {
+  const file = temporaryFile(t, 3 * MIB)
+  for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
+    const { server, calls } = await serve(t, (req, res) => {
+      for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+      return transferFile(res, file.path)
+    })
+    const listener = net.createServer((socket) => server.emit('connection', throughDuplex(socket)))
+    t.after(() => listener.close())
+    await once(listener.listen(0, HOST), 'listening')
+    const answers = answersIn(await exchange(t, listener.address().port, ask('/', { last: false }), ask()))
+    assert.equal(answers.length, 2)
+    for (const { body } of answers) assertBytes(body, file.bytes)
+    for (const result of await Promise.all(calls)) assertCopied(result, 'not-a-socket')
+    await untilReleased(file.path)
+  }
+})
+
+test('an upload over a connection that is no socket is copied', async (t) => {
+  const file = temporaryFile(t, 3 * MIB)
+  const { port } = await serve(t, (req, res) => req.pipe(res))
+  const createConnection = () => throughDuplex(connect(t, port))
+  const request = http.request({ method: 'PUT', host: HOST, port, createConnection })
+  const answered = answerOf(request)
+  assertCopied(await transferFile(request, file.path), 'not-a-socket')
+  assertBytes((await answered).body, file.bytes)
+  await untilReleased(file.path)
 })
 
 test('zeroCopy: false copies, and says that it was switched off', async (t) => {
@@ -451,6 +521,19 @@ test('an upload to nobody rejects and leaves nothing', async (t) => {
   const { err } = await outcome(transferFile(request, file.path))
   assert.equal(err.bytesSent, 0)
   assert.equal((await failed)[0].code, 'ECONNREFUSED')
+  await untilReleased(file.path)
+})
+
+test('an upload that gets no connection rejects, and opens nothing', async (t) => {
+  const file = temporaryFile(t, MIB)
+  const refused = new Error('no connection')
+  const createConnection = (options, callback) => { setImmediate(callback, refused) }
+  const request = http.request({ method: 'PUT', host: HOST, createConnection })
+  request.on('error', () => {})
+  const { err } = await outcome(transferFile(request, file.path))
+  assert.equal(err.code, 'ERR_STREAM_PREMATURE_CLOSE')
+  assert.equal(err.cause, refused)
+  assert.equal(err.bytesSent, 0)
   await untilReleased(file.path)
 })
 

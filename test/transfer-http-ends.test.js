@@ -133,6 +133,51 @@ test('while a file is sent, write, end and another transferFile are refused; aft
   assertBytes(body, Buffer.concat([file.bytes, Buffer.from(' after '), file.bytes, Buffer.from('the end')]))
 })
 
+test('a file that follows another from its onProgress is guarded as the first was', async (t) => {
+  const [file, next] = [temporaryFile(t, 1000), temporaryFile(t, LARGE)]
+  const busy = { code: 'ERR_SENDFILE_RESPONSE_BUSY' }
+  const { port, calls } = await serve(t, async (req, res) => {
+    res.setHeader('Transfer-Encoding', 'chunked')
+    let call
+    const onProgress = (sent, total) => { if (sent === total) call ??= transferFile(res, next.path) }
+    await transferFile(res, file.path, { endDestination: false, onProgress })
+    assert.throws(() => res.write('x'), busy)
+    assert.throws(() => res.end(), busy)
+    return call
+  })
+  assertBytes((await get(t, port)).body, Buffer.concat([file.bytes, next.bytes]))
+  await calls[0]
+})
+
+test('a response that is wrapped while it is busy refuses a second file, and gets the first', async (t) => {
+  const file = temporaryFile(t, LARGE)
+  const { port, calls } = await serve(t, async (req, res) => {
+    const call = transferFile(res, file.path)
+    const { write } = res
+    res.write = function (...args) { return write.apply(this, args) }
+    await assert.rejects(transferFile(res, file.path), { code: 'ERR_SENDFILE_RESPONSE_BUSY', bytesSent: 0 })
+    return call
+  })
+  assertBytes((await get(t, port)).body, file.bytes)
+  await calls[0]
+})
+
+test('a response that was corked gets its file all the same', async (t) => {
+  const file = temporaryFile(t, 100_000)
+  for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
+    const { port, calls } = await serve(t, (req, res) => {
+      res.writeHead(200, headers)
+      res.cork()
+      res.cork()
+      res.write('before')
+      return transferFile(res, file.path)
+    })
+    const { body } = await get(t, port)
+    assertBytes(body, Buffer.concat([Buffer.from('before'), file.bytes]))
+    await calls[0]
+  }
+})
+
 test('a response that waits for its turn is busy too', async (t) => {
   const file = temporaryFile(t, LARGE)
   const { port, calls } = await serve(t, (req, res) => {

@@ -9,7 +9,11 @@ const { PassThrough } = require('node:stream')
 const tls = require('node:tls')
 const { turns } = require('../helpers')
 const { check } = require('./collected')
+const { SECOND } = require('./expected')
 const { FilePeer, HttpPeer, Peer, SocketPeer, UploadPeer } = require('./peers')
+
+/** What other responses on its connection say, if they are no files. */
+const SMALL = 'small'
 
 /**
  * Opens a destination; `ready` is called with it, in the turn in which it is there.
@@ -58,8 +62,14 @@ const open = {
     peer.isTcp = !plan.unix
     const small = (req, res) => {
       res.on('error', () => {})
-      res.setHeader('Content-Length', 5)
-      res.end('small')
+      res.setHeader('Content-Length', plan.streamed ? SECOND.size : SMALL.length)
+      if (!plan.streamed) {
+        res.end(SMALL)
+        return
+      }
+      const source = run.implementation.createReadStream(run.world.second)
+      run.holds(source)
+      source.pipe(res)
     }
     let isStarted
     const started = new Promise((resolve) => { isStarted = resolve })

@@ -8,7 +8,7 @@ const { MARKER, PREFACE, TAIL } = require('./program')
 /** The file that follows in the same destination. */
 const SECOND = { name: 'second', size: 5000 }
 /** As large as a file of a program can become. */
-const LARGEST = 9_500_000
+const LARGEST = 17_500_000
 
 const RESPONSE = Buffer.from('HTTP/1.1 200 OK\r\n')
 const DESYNCHRONISED = 'a part, and of the next response'
@@ -46,6 +46,10 @@ class Expected {
     this.mayBeDesynchronised = program.isCut || source.shortened !== undefined ||
       ['missing', 'directory', 'closedFd'].includes(source.from)
     this.mayBeShort = interruptions.some(({ what }) => ['truncate', 'grow', 'endDestination'].includes(what))
+    /** From where on a file that was truncated may be zeros: what is handed over are its pages, and no copy of them. */
+    const cut = interruptions.find(({ what }) => what === 'truncate')
+    const [from] = rangeOf(program, file.size)
+    this.zerosFrom = cut ? this.before.length + Math.max(0, cut.to - from) : Infinity
     this.isLateHex = consumer.kind === 'lateEncoding' && source.options.encoding === undefined
     /** What a response or an upload says that its length is. */
     this.promised = this.before.length + encoded(promised, source.options.encoding).length + this.after.length
@@ -78,8 +82,17 @@ class Expected {
     const extent = bytes.length === 0 ? 'nothing' : 'a part'
     if (same === bytes.length) return { extent }
     if (this.isLateHex) return this.ofLateHex(bytes)
+    if (this.isZeroed(bytes, whole, Math.max(0, this.zerosFrom - taken))) return { extent }
     if (this.mayBeShort && this.endsEarly(bytes, same)) return { extent }
     return { extent, wrong: `${bytes.length} bytes, different from byte ${same} of ${whole.length}` }
+  }
+
+  /** Whether what is different is zeros where the file was. */
+  isZeroed (bytes, whole, from) {
+    const zeroed = Buffer.from(whole)
+    const end = whole.length - this.after.length
+    for (let at = from; at < end; at++) if (bytes[at] === 0) zeroed[at] = 0
+    return common(bytes, zeroed) === bytes.length
   }
 
   /** What somebody got who began in the middle. */

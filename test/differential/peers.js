@@ -5,7 +5,7 @@
 const fs = require('node:fs')
 const { turns } = require('../helpers')
 const { Collected } = require('./collected')
-const { DESYNCHRONISED } = require('./expected')
+const { DESYNCHRONISED, SECOND, bytesOf } = require('./expected')
 
 /** Reads as its plan says: `stream` is what it reads from, `leave` and `reset` how it goes. */
 class Peer {
@@ -196,12 +196,19 @@ class HttpPeer extends SocketPeer {
 
   summary (isCut, taken) {
     const all = this.answer ? [...this.answers, this.answer] : this.answers
-    const answers = all.map(({ request, status, kept, isComplete, text }) => [request, status, kept, isComplete ? 'complete' : 'incomplete', text].join(' '))
+    const answers = all.map(({ request, status, kept, isComplete, text }) => [request, status, kept, isComplete ? 'complete' : 'incomplete', shown(text)].join(' '))
     const body = this.judged(isCut, taken)
     // How much of the next one was taken for the rest depends on how much was missing.
     if (body.startsWith(DESYNCHRONISED)) answers.length = this.requests.indexOf('file')
     return { ending: this.ending, answers, stray: this.stray, body }
   }
+}
+
+/** What another response said. */
+function shown (text) {
+  const second = bytesOf(SECOND.name, SECOND.size).toString('latin1')
+  if (text.length < 100) return text
+  return second === text ? 'second' : second.startsWith(text) ? 'a part of second' : `${text.length} other bytes`
 }
 
 /** The server of an upload. */

@@ -10,6 +10,8 @@ const SIZES = [
   0, 1, 2, 100, 4095, 4096, 4097, 10_000, 65_535, 65_536, 65_537, 100_000, 131_072, 262_144, 300_001,
   1 << 20, (1 << 20) + 1, 3_000_000, 9_000_000
 ]
+/** Where one region ends, and another begins. */
+const REGIONS = [1, 2].flatMap((count) => [-1, 0, 1, 4096].map((more) => count * (8 << 20) + more))
 
 /** Bytes that no file holds, and that are written between those of the file. */
 const MARKER = '<<<<between>>>>'
@@ -58,8 +60,8 @@ class Generator {
     if (random.chance(0.5)) {
       for (let count = random.chance(0.2) ? 2 : 1; count > 0; count--) {
         const interruption = this.interruption(program)
-        const isNew = program.interruptions.every(({ what }) => what !== interruption?.what)
-        if (interruption && isNew) program.interruptions.push(interruption)
+        const isOther = ({ what }) => what !== interruption?.what && !(isFlow(what) && isFlow(interruption?.what))
+        if (interruption && program.interruptions.every(isOther)) program.interruptions.push(interruption)
       }
     }
     const happens = program.interruptions.map(({ what }) => what)
@@ -121,7 +123,8 @@ class Generator {
     const { highWaterMark = 65_536 } = source.options
     const largest = Math.min(9_000_000, highWaterMark * 150)
     const lot = random.next()
-    if (lot < 0.05) return Math.min(largest, 9_000_000)
+    if (lot < 0.01) return Math.min(largest, 9_000_000)
+    if (lot < 0.05) return highWaterMark < 65_536 ? largest : random.pick(REGIONS)
     if (lot < 0.15) return Math.min(largest, random.between(300_000, 4_000_000))
     if (lot < 0.5) return Math.min(largest, random.pick(SIZES.slice(0, -2)))
     return random.size(Math.min(largest, lot < 0.95 ? 400_000 : 3_000_000))
@@ -137,7 +140,8 @@ class Generator {
     if (random.chance(0.6)) {
       const from = options.start ?? 0
       const lot = random.next()
-      if (lot < 0.6) options.end = random.between(from, Math.max(from, size))
+      if (lot < 0.1 && size > REGIONS[0]) options.end = from + random.pick(REGIONS)
+      else if (lot < 0.6) options.end = random.between(from, Math.max(from, size))
       else if (lot < 0.75) options.end = Math.max(from, size - 1)
       else if (lot < 0.9) options.end = Math.max(from, size + random.pick([0, 1, 100_000]))
       else if (lot < 0.95) options.end = from
@@ -171,7 +175,9 @@ class Generator {
       framing: random.weighted({ length: 40, writeHead: 20, chunked: 20, default: 20 }),
       before: random.chance(0.15),
       pipelined: random.chance(0.2),
-      after: random.chance(0.4)
+      after: random.chance(0.4),
+      /** Whether what comes before and after on its connection is a file as well. */
+      streamed: random.chance(0.5)
     }
     if (response.version === '1.0') {
       Object.assign(response, { before: false, pipelined: false, after: false })
@@ -231,6 +237,11 @@ class Generator {
     if (what === 'grow') interruption.by = 1 + random.size(300_000)
     return interruption
   }
+}
+
+/** Resumed while it has no pipe, a stream loses what it reads. */
+function isFlow (what) {
+  return what === 'unpipeAndPipe' || what === 'pauseAndResume'
 }
 
 /** Nobody knows how long it is going to be. */

@@ -44,7 +44,7 @@ function inTurn (call, results = (result) => [result]) {
 
 /**
  * Each of them is asked in turn, until one does what is looked for. `delay`: how many turns later than usual
- * interruptions come.
+ * interruptions come; `after`: which event of the destination, or of the source, they wait for.
  */
 const variants = [
   {},
@@ -61,7 +61,9 @@ const variants = [
   { highWaterMark: 262_144, delay: 10 },
   { fs: slow(8), highWaterMark: MIB },
   { fs: slow(50) },
-  { fs: slow(3), highWaterMark: 262_144 }
+  { fs: slow(3), highWaterMark: 262_144 },
+  { after: 'finish' },
+  { after: 'end', highWaterMark: MIB }
 ]
 
 /**
@@ -70,13 +72,14 @@ const variants = [
  */
 function referenceFor ({ isCut, source }, index) {
   if (!isCut) return reference
-  const { fs: other, delay, ...options } = variants[index % variants.length]
+  const { fs: other, delay, after, ...options } = variants[index % variants.length]
   // A FileHandle reads by itself.
   if (other && source.from === 'handle') {
-    return { ...reference, delay, createReadStream: (path, given) => new Slow(path, given) }
+    return { ...reference, delay, after, createReadStream: (path, given) => new Slow(path, given) }
   }
   if (other) options.fs = other
-  return { ...reference, delay, createReadStream: (path, given) => fs.createReadStream(path, { ...given, ...options }) }
+  const createReadStream = (path, given) => fs.createReadStream(path, { ...given, ...options })
+  return { ...reference, delay, after, createReadStream }
 }
 
 /** Streams that are as right as that of fs, at another pace. */

@@ -21,6 +21,9 @@ const current = new AsyncLocalStorage()
 /** Streams that do not close them hold them for good. */
 const leakedHandles = []
 
+/** Turns after which what has not come will not come. */
+const LONG = 200
+
 const SOURCE_EVENTS = ['open', 'ready', 'end', 'error', 'close']
 const DESTINATION_EVENTS = ['pipe', 'unpipe', 'finish', 'error', 'close']
 
@@ -72,6 +75,9 @@ class Run {
     this.named = await sourceOf(program, this.path)
     this.openDestinations()
     await untilQuiet(this, () => this.isOver)
+    // Native threads close theirs in their own time.
+    const isGone = () => openOn(this.path).length === 0
+    if (this.implementation.isOurs && this.source?.destroyed) await untilQuiet(this, isGone)
     const observation = this.observed()
     observation.leaked = await this.end()
     if (this.problems.size > 0) observation.problems = [...this.problems]
@@ -127,9 +133,10 @@ class Run {
     for (const interruption of program.interruptions) {
       const { what } = interruption
       const call = () => interruptions[what](this, interruption)
+      const { delay, after } = this.implementation
       // What the peer does is noticed later, whenever it was.
       const isFar = what === 'leave' || what === 'reset'
-      this.when(interruption.when, isFar && this.implementation.delay ? () => this.soon(call) : call)
+      this.when(interruption.when, isFar && (delay || after) ? () => this.soon(call) : call)
     }
   }
 
@@ -148,7 +155,17 @@ class Run {
 
   /** One turn later, or a few more: which turn it is depends on the time of day anyway. */
   soon (call) {
-    this.later(turns(1 + (this.implementation.delay ?? 0)).then(call))
+    const { delay = 0, after } = this.implementation
+    const whoHas = { end: this.source, finish: this.destinations[0]?.stream }
+    if (!whoHas[after]) {
+      this.later(turns(1 + delay).then(call))
+      return
+    }
+    // In the turn of that event, if it comes at all.
+    this.later(new Promise((resolve) => {
+      whoHas[after].once(after, resolve)
+      turns(LONG).then(resolve)
+    }).then(call))
   }
 
   guarded (callback) {
@@ -366,6 +383,14 @@ function coarse (observation, { interruptions }) {
   observation.events = Object.fromEntries(Object.keys(events).sort().map((who) => [who, events[who]]))
   if (order && events['destination 1']) observation.order = order.filter((name) => !name.endsWith('finish'))
   if (happens('unpipeAndPipe')) without('pipe', 'unpipe')
+  // How much was read ahead decides whether an end that nobody was told of counts as one.
+  if (events.source && !events.source.includes('end')) {
+    for (const name of ['close', 'finished']) {
+      const isEither = (result) => result === 'done' || result === 'Error ERR_STREAM_PREMATURE_CLOSE'
+      const results = observation.callbacks[name]
+      if (results) observation.callbacks[name] = results.map((result) => isEither(result) ? 'closed' : result)
+    }
+  }
   if (happens('leave', 'reset')) {
     without('error lost')
     // A reset that comes with the end is noticed by some, and by others not any more.
@@ -385,4 +410,9 @@ function onUncaught (err) {
   if (!run.isEnded) run.thrown.push(`uncaught ${run.nameOf(err)}`)
 }
 
-module.exports = { onUncaught, run }
+/** The run that this belongs to, if there is one. */
+function runNow () {
+  return current.getStore()
+}
+
+module.exports = { onUncaught, run, runNow }

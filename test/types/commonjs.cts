@@ -39,3 +39,9 @@ const transferred: Promise<boolean> = transferFile(socket, new URL('file:///a'),
 const copied: number = stats().bytes.copied + (stats().fallbacks.wrapped ?? 0)
 // @ts-expect-error there is no such option
 transferFile(socket, 'file', { begin: 1 })
+
+const stream: sendfileNative.ReadStream = sendfileNative.createReadStream('file', { start: 1, end: 2 })
+const isOfFs: fs.ReadStream = new sendfileNative.ReadStream('file', 'utf8')
+const inRegions: number = stats().streams.bytes
+// @ts-expect-error a path is needed
+sendfileNative.createReadStream()
