@@ -29,6 +29,7 @@ async function serve (req, res) {
   if (req.method !== 'GET' && req.method !== 'HEAD') return fail(res, 405, { Allow: 'GET, HEAD' })
   const file = fileOf(req.url)
   const stat = file === null ? null : await fs.promises.stat(file).catch(() => null)
+  if (res.destroyed) return // the client has left meanwhile
   if (!stat?.isFile()) return fail(res, 404)
 
   res.setHeader('Accept-Ranges', 'bytes')
