@@ -75,20 +75,12 @@ class Region {
 
 class RegionChunk extends Uint8Array {
   #region
-  #length
 
   constructor (region, length) {
     super(NO_BYTES)
     this.#region = region
-    this.#length = length
-  }
-
-  get length () {
-    return this.#length
-  }
-
-  get byteLength () {
-    return this.#length
+    // Its own: code that V8 13.6 (Node 24) has optimized passes over a getter of the class, and reads 0.
+    Object.defineProperties(this, { length: { value: length }, byteLength: { value: length } })
   }
 
   /** @returns {Region | undefined} what a chunk stands for */
