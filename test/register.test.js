@@ -15,7 +15,7 @@ const PROGRAM = `
   const http = require('node:http')
   const crypto = require('node:crypto')
   const { once } = require('node:events')
-  const { stats } = require('sendfile-native')
+  const { stats } = require(${JSON.stringify(root)})
   async function fetchBy (create) {
     const before = stats().streams.bytes
     const server = http.createServer(async (req, res) => (await create(process.env.FILE)).pipe(res))
@@ -76,7 +76,7 @@ for (const [name, create] of Object.entries(ways)) {
 
 test('--require, --import, NODE_OPTIONS, require() at the top, and an ES module', async (t) => {
   const { env, native, bytes } = fixture(t)
-  const folder = temporaryFolder(t, path.join(root, 'test'))
+  const folder = temporaryFolder(t)
   const program = path.join(folder, 'program.cjs')
   fs.writeFileSync(program, `const fs = require('node:fs')\n${PROGRAM}\nfetchBy((file) => fs.createReadStream(file)).then(tell)`)
   const module = path.join(folder, 'program.mjs')
@@ -130,7 +130,7 @@ test('once is enough, unregister() restores, and registering again works', async
 
 test('workers and the processes of a cluster have it too', async (t) => {
   const { env, native } = fixture(t)
-  const folder = temporaryFolder(t, path.join(root, 'test'))
+  const folder = temporaryFolder(t)
   const program = path.join(folder, 'program.js')
   fs.writeFileSync(program, `
     const fs = require('node:fs')

@@ -21,7 +21,7 @@ function run (command, ...args) {
 
 /** Mounts an empty file system: `{ folder, device, remove }`, the device as the kernel numbers it. */
 function mount (mebibytes) {
-  const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-disk-'))
+  const parent = fs.mkdtempSync(path.join(os.tmpdir(), `sendfile-native-disk-${process.pid}-`))
   const [image, folder] = ['image', 'mount'].map((name) => path.join(parent, name))
   let isMounted = false
   const remove = () => {
