@@ -85,6 +85,15 @@ function unended ([destination, ...others], instead) {
   return [{ ...destination, writableEnded: instead }, ...others]
 }
 
+/**
+ * Whether a source that cannot be read has its response destroyed while the one before it may still be under way: then
+ * Node passes over it, or destroys the connection, according to which comes first.
+ */
+function isDestroyedInTurn ({ consumer, source, destinations: [plan] }) {
+  const fails = ['missing', 'directory', 'closedFd'].includes(source.from)
+  return fails && consumer.onError === 'destroy' && plan?.kind === 'response' && (plan.before || plan.pipelined)
+}
+
 /** An observation without what is different on purpose. */
 function comparable (observation, program) {
   const { thrown, leaked } = observation
@@ -98,6 +107,10 @@ function comparable (observation, program) {
   // What was handed over before arrives, and all of it may have been.
   if (program.isCut && observation.source && !observation.events.source.includes('end')) {
     const destinations = observation.destinations.map((one) => one.peer.body ? { ...one, peer: { ...one.peer, body: 'some' } } : one)
+    observation = { ...observation, destinations }
+  }
+  if (isDestroyedInTurn(program)) {
+    const destinations = observation.destinations.map((one) => ({ ...one, peer: 'destroyed' }))
     observation = { ...observation, destinations }
   }
   const abandoned = 'abandoned'
