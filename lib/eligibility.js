@@ -33,4 +33,9 @@ function socketReason (socket) {
   return hasOwnDescriptor(socket) ? null : 'not-a-socket'
 }
 
-module.exports = { isForeignRuntime, processReason, socketReason }
+/** Why the bytes for a destination that is no socket of Node's own have to be copied. */
+function writableReason (destination) {
+  return destination.stream?.session || destination.session ? 'http2' : 'not-a-socket'
+}
+
+module.exports = { isForeignRuntime, processReason, socketReason, writableReason }

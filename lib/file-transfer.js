@@ -146,6 +146,23 @@ class FileTransfer extends AsyncResource {
     return refused
   }
 
+  /** All bytes have gone: ends the destination, where that was asked for. */
+  complete () {
+    try {
+      if (this.settings.endDestination) this.destination.end()
+    } catch (err) { // of who replaced \`end\`
+      this.failWith(err)
+      return
+    }
+    this.succeed()
+  }
+
+  /** Fails, and the destination with it. */
+  failWith (err) {
+    this.fail(err)
+    this.destination.destroy?.()
+  }
+
   succeed () {
     if (this.isSettled) return
     this.isSettled = true

@@ -156,11 +156,6 @@ class MessageTransfer extends FileTransfer {
     }
   }
 
-  failWith (err) {
-    this.fail(err)
-    this.destination.destroy()
-  }
-
   progress () {
     return this.region?.progress() ?? this.copying?.sent ?? 0
   }

@@ -6,7 +6,7 @@ const { errorMonitor } = require('node:events')
 const fs = require('node:fs')
 const http = require('node:http')
 const net = require('node:net')
-const { socketReason } = require('./eligibility')
+const { socketReason, writableReason } = require('./eligibility')
 const { bytesGiven } = require('./equipped-socket')
 const { lifeOf } = require('./socket-life')
 
@@ -23,7 +23,7 @@ function connectionOf (destination) {
 /** Why the destination has to be given bytes, or null. */
 function pipeReason (destination) {
   const isSocket = destination instanceof net.Socket
-  if (!isSocket && !(destination instanceof http.OutgoingMessage)) return otherReason(destination)
+  if (!isSocket && !(destination instanceof http.OutgoingMessage)) return writableReason(destination)
   if (destination.destroyed || destination.writableEnded) return 'closed'
   if (!isSocket) {
     if (destination.write !== usualWrite) return 'wrapped'
@@ -38,10 +38,6 @@ function pipeReason (destination) {
   if (!(connection instanceof net.Socket)) return 'not-a-socket'
   if (connection.destroyed) return 'closed'
   return connection.connecting ? 'connecting' : socketReason(connection)
-}
-
-function otherReason (destination) {
-  return destination.stream?.session || destination.session ? 'http2' : 'not-a-socket'
 }
 
 /**
@@ -108,11 +104,18 @@ function abandon (stream) {
   process.nextTick(() => { if (!hasConsumer(stream)) giveUp(stream) })
 }
 
-/** A pipeline would wait for the end of a stream that has read all, and that nobody takes it from any more. */
 function giveUp (stream) {
+  forgetEnd(stream)
+  stream.destroy()
+}
+
+/**
+ * For a stream that is destroyed when it has read all, and its 'end' was not emitted. Node takes it for one that has
+ * ended: a pipeline would wait for its destination, which nobody ends.
+ */
+function forgetEnd (stream) {
   const state = stream._readableState
   if (!state.endEmitted) state.ended = false
-  stream.destroy()
 }
 
 function hasConsumer (stream) {
@@ -136,4 +139,4 @@ function watchLength (response) {
   })
 }
 
-module.exports = { connectionOf, pipeReason, watchFirstPipes, watchPipes }
+module.exports = { connectionOf, forgetEnd, pipeReason, watchFirstPipes, watchPipes }

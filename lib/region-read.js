@@ -10,7 +10,7 @@ const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const { Readable } = require('node:stream')
 const { addon } = require('./binding')
-const { connectionOf, pipeReason, watchFirstPipes, watchPipes } = require('./pipe-destination')
+const { connectionOf, forgetEnd, pipeReason, watchFirstPipes, watchPipes } = require('./pipe-destination')
 const { processReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
 const { destinationClosed } = require('./errors')
@@ -193,13 +193,9 @@ class RegionRead extends AsyncResource {
   }
 }
 
-/**
- * `this` is a stream whose end was known before its last bytes had left. Node takes one that is destroyed then for one
- * that has ended: a pipeline would wait for its destination, which nobody ends.
- */
+/** `this` is a stream whose end was known before its last bytes had left. */
 function closed () {
-  const state = this._readableState
-  if (!state.endEmitted) state.ended = false
+  forgetEnd(this)
 }
 
 module.exports = { construct, read }

@@ -49,12 +49,8 @@ class SocketTransfer extends FileTransfer {
 
   regionSettled (region, err) {
     this.reason ??= region.copied
-    if (err) {
-      this.fail(err)
-      return
-    }
-    if (this.settings.endDestination) this.destination.end()
-    this.succeed()
+    if (err) this.fail(err)
+    else this.complete()
   }
 }
 

@@ -2,6 +2,7 @@
 
 const net = require('node:net')
 const { copy } = require('./copy')
+const { writableReason } = require('./eligibility')
 const { FileTransfer } = require('./file-transfer')
 const { count } = require('./stats')
 
@@ -11,7 +12,7 @@ class WritableTransfer extends FileTransfer {
 
   start () {
     const { destination } = this
-    this.reason ??= reasonOf(destination)
+    this.reason ??= destination instanceof net.Socket ? 'wrapped' : writableReason(destination)
     const refused = this.refusal(this.reason)
     if (refused) return this.fail(refused)
     count.fallback(this.reason)
@@ -22,19 +23,14 @@ class WritableTransfer extends FileTransfer {
   }
 
   copy () {
-    const { destination, settings } = this
+    const { destination } = this
     if (destination.stream?.headRequest || destination.statusCode === 204 || destination.statusCode === 304) {
       this.length = 0 // HTTP/2: the head is all
     }
     const write = (bytes, written) => destination.write(bytes, (err) => written(err ?? null))
     this.copying = copy(this.file, this.offset, this.length, write, (err) => {
-      if (err) {
-        this.fail(err)
-        destination.destroy?.()
-        return
-      }
-      if (settings.endDestination) destination.end()
-      this.succeed()
+      if (err) this.failWith(err)
+      else this.complete()
     })
   }
 
@@ -49,11 +45,6 @@ class WritableTransfer extends FileTransfer {
   release () {
     this.copying?.stop()
   }
-}
-
-function reasonOf (destination) {
-  if (destination instanceof net.Socket) return 'wrapped'
-  return destination.stream?.session || destination.session ? 'http2' : 'not-a-socket'
 }
 
 module.exports = { WritableTransfer }

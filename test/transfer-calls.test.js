@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const diagnostics = require('node:diagnostics_channel')
+const { once } = require('node:events')
 const fs = require('node:fs')
 const net = require('node:net')
 const { PassThrough, Writable } = require('node:stream')
@@ -221,6 +222,18 @@ test('a Writable that fails, or closes, fails the call', async (t) => {
   const sending = transferFile(closing, file.path)
   closing.once('data', () => closing.destroy())
   await assert.rejects(sending, { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+})
+
+test('a destination whose own end() throws fails the call with that', async (t) => {
+  const file = temporaryFile(t, 300_000)
+  const { here } = await connection(t)
+  const kinds = { socket: here, writable: new Writable({ write (chunk, encoding, callback) { callback() } }) }
+  for (const [kind, destination] of Object.entries(kinds)) {
+    const closed = once(destination, 'close')
+    destination.end = () => { throw new Error(kind) }
+    await assert.rejects(transferFile(destination, file.path), { message: kind })
+    await closed
+  }
 })
 
 test('zeroCopy: false copies, and fallback: false refuses to', async (t) => {
