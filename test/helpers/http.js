@@ -5,9 +5,11 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const http = require('node:http')
+const https = require('node:https')
 const net = require('node:net')
 const { stats } = require('sendfile-native')
 const { descriptors, until } = require('.')
+const certificate = require('./certificate')
 
 const HOST = '127.0.0.1'
 
@@ -74,6 +76,20 @@ async function get (t, port, path, options) {
   const [answer, ...others] = answersIn(await exchange(t, port, ask(path, options)), [options?.method])
   assert.equal(others.length, 0)
   return answer
+}
+
+/** An answer of an https or http client, whole. */
+async function answerOf (request) {
+  const [response] = await once(request, 'response')
+  const chunks = []
+  for await (const chunk of response) chunks.push(chunk)
+  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }
+}
+
+function getTls (t, port, path = '/', options = {}) {
+  const agent = new https.Agent({ ca: certificate.cert, keepAlive: true })
+  t.after(() => agent.destroy())
+  return https.request({ host: HOST, port, path, agent, ...options })
 }
 
 /** The answers in the bytes of a connection, in order, to requests with these methods. */
@@ -179,6 +195,7 @@ function outcome (call) {
 
 module.exports = {
   HOST,
+  answerOf,
   answersIn,
   ask,
   assertBytes,
@@ -188,6 +205,7 @@ module.exports = {
   connect,
   exchange,
   get,
+  getTls,
   held,
   isNative,
   outcome,
