@@ -255,8 +255,13 @@ pub struct FileStatus {
 
 impl FileStatus {
     fn of(file: &File) -> Self {
+        const SECOND: i128 = 1_000_000_000;
         let status = file.status();
-        Self { fd: file.as_raw_fd(), size: status.size as f64, modified: status.modified as f64 / 1e6 }
+        let seconds = status.modified.div_euclid(SECOND) as f64;
+        let nanoseconds = status.modified.rem_euclid(SECOND) as f64;
+        // In doubles, as fs.Stats has it.
+        let modified = seconds * 1e3 + nanoseconds / 1e6;
+        Self { fd: file.as_raw_fd(), size: status.size as f64, modified }
     }
 }
 
