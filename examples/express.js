@@ -8,7 +8,7 @@
 const path = require('node:path')
 const express = require('express')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: express <port> <folder>')
   process.exit(1)
 }

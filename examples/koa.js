@@ -8,7 +8,7 @@ const path = require('node:path')
 const Koa = require('koa')
 const send = require('koa-send')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: koa <port> <folder>')
   process.exit(1)
 }
