@@ -21,7 +21,7 @@ app.register(fastifyStatic, { root })
 app.get('/files/*', (request, reply) => reply.sendFile(request.params['*']))
 
 app.listen({ port, host: process.env.HOST ?? '127.0.0.1' }, (err) => {
-  if (err) throw err
+  if (err) { console.error(err.message); process.exit(1) } // such as a port in use
   console.log(`Serving ${root} on port ${app.server.address().port}`)
 })
 process.once('SIGINT', () => app.close())

@@ -26,4 +26,5 @@ app.use(async (ctx) => {
 const server = app.listen(port, process.env.HOST ?? '127.0.0.1', () => {
   console.log(`Serving ${root} on port ${server.address().port}`)
 })
+server.on('error', (err) => { console.error(err.message); process.exitCode = 1 })
 process.once('SIGINT', () => { server.close(); server.closeAllConnections() })
