@@ -214,6 +214,30 @@ test('every reason is told where it is said to be, and no other', async () => {
   }
 })
 
+test('a stream that goes natively between two reads of bytes is counted once', async (t) => {
+  const { env } = fixture(t)
+  const { code, stderr } = await run([...REQUIRED, '-e', `
+    const fs = require('node:fs')
+    ${PROGRAM}
+    fs.truncateSync(process.env.FILE, ${40 * MIB})
+    fetchBy((file) => {
+      const stream = fs.createReadStream(file)
+      const listener = () => stream.off('data', listener) // of one chunk, as bytes
+      stream.on('data', listener)
+      const again = setInterval(() => {
+        if (stats().streams.regions === 0 && ${isNative}) return
+        clearInterval(again)
+        stream.on('data', () => {})
+      })
+      return stream
+    })
+  `], { env: { ...env, SENDFILE_NATIVE_DEBUG: '1' } })
+  assert.equal(code, 0, stderr)
+  const { native, copied } = JSON.parse(/^sendfile-native: (.*)\n$/.exec(stderr)[1])
+  assert.equal(native.bytes > 0, isNative)
+  assert.equal(native.bytes + copied.bytes, 40 * MIB)
+})
+
 test('a program that only reads bytes reads the same, and holds nothing', async (t) => {
   const { env, bytes } = fixture(t)
   const [answer] = await answers([...REQUIRED, '-e', `
