@@ -6,7 +6,7 @@
 const http = require('node:http')
 const { descriptorOfSocket } = require('../descriptor')
 const { socketReason } = require('../eligibility')
-const { environment } = require('../environment')
+const { answer } = require('../environment')
 const { equip } = require('../equipped-socket')
 const { channels } = require('../file-transfer')
 const { OpenFile } = require('../open-file')
@@ -32,7 +32,7 @@ function answerAtOnce (res, file, start, length) {
   if (!isPlain(res) || !isFree(res, socket)) return 0
   const headLength = scratch.latin1Write(head)
   const equipment = equip(socket)
-  const sent = environment.answer(descriptorOfSocket(socket, 'socket'), scratch, headLength, file.id, start, length)
+  const sent = answer(descriptorOfSocket(socket, 'socket'), scratch, headLength, file.id, start, length)
   equipment.bytesSent += sent
   if (sent < headLength) {
     res._header = head.slice(sent) // what is still to be sent of it goes before the body
