@@ -9,7 +9,6 @@ const { socketReason } = require('../eligibility')
 const { answer } = require('../environment')
 const { equip } = require('../equipped-socket')
 const { channels } = require('../file-transfer')
-const { OpenFile } = require('../open-file')
 
 const { write, end, _send, _writeRaw } = http.OutgoingMessage.prototype
 
@@ -23,7 +22,7 @@ const scratch = Buffer.allocUnsafeSlow(16 * 1024)
  */
 function answerAtOnce (res, file, start, length) {
   const { socket } = res
-  if (!(file instanceof OpenFile) || file.isCopied || !isPlain(res) || !isFree(res, socket)) return 0
+  if (!file.isAtHand || !isPlain(res) || !isFree(res, socket)) return 0
   if (channels.start.hasSubscribers || channels.end.hasSubscribers) return 0
   res.writeHead(res.statusCode)
   const head = res._header
