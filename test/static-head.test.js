@@ -109,7 +109,7 @@ test('maxAge is in milliseconds or a text, whole seconds, a year at most', async
   const year = 365 * 24 * 3600
   for (const [maxAge, seconds] of [
     [0, 0], [999, 0], [1000, 1], [1999, 1], ['2s', 2], ['1 day', 86400], ['30d', 30 * 86400], ['1.5h', 5400], ['3000', 3],
-    [1e15, year], [Infinity, year], ['2y', year], [-5000, 0]
+    [1e15, year], [Infinity, year], ['2y', year]
   ]) {
     const { headers } = await (await serveFolder(t, folder, { maxAge })).get('/a.txt')
     assert.equal(headers['cache-control'], `public, max-age=${seconds}`, String(maxAge))

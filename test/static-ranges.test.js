@@ -370,7 +370,8 @@ test('a range of a large file, and one beyond 4 GiB', async (t) => {
   const { status, headers, body } = await get('/sparse.bin', { headers: ['Range: bytes=4999999998-5000000009'] })
   assert.deepEqual({ status, range: headers['content-range'], body: String(body) },
     { status: 206, range: 'bytes 4999999998-5000000005/5000000006', body: '\0\0marker' })
-  const parts = partsOf(await get('/sparse.bin', { headers: ['Range: bytes=4294967295-4294967296,5000000000-5000000002'] }))
+  const two = 'bytes=4294967295-4294967296,5000000000-5000000002'
+  const parts = partsOf(await get('/sparse.bin', { headers: [`Range: ${two}`] }))
   assert.deepEqual(parts.map(({ start, end, bytes }) => [start, end, String(bytes)]),
     [[4294967295, 4294967296, '\0\0'], [5000000000, 5000000002, 'mar']])
 })

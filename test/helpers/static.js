@@ -7,6 +7,8 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { serveFile, serveStatic } = require('sendfile-native/static')
 const { temporaryFolder } = require('.')
+const { answerRest } = require('./answer-rest')
+const { startFixture } = require('./fixture')
 const { get, serve } = require('./http')
 
 /** When the files of the tests were changed: long ago, so that nothing depends on the second in which a test runs. */
@@ -34,14 +36,6 @@ function folderOf (t, files) {
   const folder = temporaryFolder(t)
   write(folder, files)
   return folder
-}
-
-/** Answers as a framework does when nobody else can, and tells what it was called with. */
-function answerRest (res, err) {
-  res.statusCode = err ? err.status ?? 500 : 404
-  for (const [name, value] of Object.entries(err?.headers ?? {})) res.setHeader(name, value)
-  res.setHeader('X-Answered-By', err ? 'error' : 'next')
-  res.end(err ? `${err.name}: ${err.message}` : 'nobody served this')
 }
 
 function withGet (t, served, more) {
@@ -86,6 +80,25 @@ async function serveOne (t, file, options, { before, ...how } = {}) {
   return withGet(t, served, { rejected })
 }
 
+/** openat2(2), on every architecture. */
+const OPENAT2 = 437
+
+/**
+ * serveStatic of a folder in a process of its own, until the test ends: `{ pid, port, get, stats }`.
+ * @param {object} [how] `refuse`: see the fixture; `through`: a command that runs it
+ */
+async function startSite (t, root, options, { refuse, through } = {}) {
+  const { pid, next, send } = startFixture(t, 'static-server.js', [JSON.stringify({ root, options, refuse })], through)
+  const { port } = await next(({ port }) => port !== undefined)
+  let asked = 0
+  const stats = async () => {
+    const id = ++asked
+    send(id)
+    return (await next((message) => message.id === id)).stats
+  }
+  return { pid, port, stats, get: (target, options) => get(t, port, target, options) }
+}
+
 /** That an answer is a whole file. */
 function assertFile ({ status, headers, body }, bytes, expected = {}) {
   assert.equal(status, expected.status ?? 200)
@@ -99,4 +112,15 @@ function assertPassed ({ status, headers }, error) {
   assert.deepEqual({ status, by: headers['x-answered-by'] }, expected)
 }
 
-module.exports = { MODIFIED, answerRest, assertFile, assertPassed, folderOf, serveFolder, serveOne, write }
+module.exports = {
+  MODIFIED,
+  OPENAT2,
+  answerRest,
+  assertFile,
+  assertPassed,
+  folderOf,
+  serveFolder,
+  serveOne,
+  startSite,
+  write
+}
