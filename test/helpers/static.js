@@ -103,7 +103,16 @@ async function startSite (t, root, options, { refuse, through } = {}) {
 function assertFile ({ status, headers, body }, bytes, expected = {}) {
   assert.equal(status, expected.status ?? 200)
   assert.equal(headers['content-length'], String(Buffer.byteLength(bytes)))
-  assert.equal(body.toString('latin1'), Buffer.from(bytes).toString('latin1'))
+  assertBytes(body, Buffer.from(bytes))
+}
+
+/** That bytes are the same; where not, tells of the first that differs rather than of all. */
+function assertBytes (actual, expected) {
+  if (actual.equals(expected)) return
+  const at = expected.findIndex((byte, index) => byte !== actual[index])
+  const around = (bytes) => bytes.subarray(at, at + 40).toString('latin1')
+  assert.deepEqual({ length: actual.length, at, bytes: around(actual) },
+    { length: expected.length, at, bytes: around(expected) })
 }
 
 /** That nobody served it: by `next()` or, with a status, by `next(err)`. */
