@@ -67,7 +67,8 @@ test('a root that is another folder from one moment to the next: what is asked f
     assertFile(await site.get('/version.txt'), String(version))
     assertFile(await site.get(`/only-${version}.txt`), String(version))
     assert.equal((await site.get(`/only-${version - 1}.txt`)).status, 404)
-    fs.rmSync(path.join(folder, `release-${version - 1}`), { recursive: true })
+    // Not the last ones: whoever asked before the link changed may still be on the way to a file there.
+    if (version > 20) fs.rmSync(path.join(folder, `release-${version - 20}`), { recursive: true })
   }
   over = true
   await Promise.all(load)
