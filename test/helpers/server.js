@@ -9,7 +9,7 @@ const http = require('node:http')
 const net = require('node:net')
 const path = require('node:path')
 const readline = require('node:readline')
-const { descriptors, digest, root, until } = require('.')
+const { descriptors, digest, root, temporaryFolder, until } = require('.')
 
 const HOST = '127.0.0.1'
 const FIXTURE = path.join(root, 'test', 'fixtures', 'transfer-server.js')
@@ -136,4 +136,34 @@ async function inject (t, { pid }, rules, { path, thread } = {}) {
   return stop
 }
 
-module.exports = { inject, startServer, straceUnavailable, threadsOf }
+/**
+ * Watches these system calls of a process and all its threads: `stop()` resolves with `[{ thread, name, line }]`, those
+ * that have returned.
+ */
+async function trace (t, { pid }, calls) {
+  const file = path.join(temporaryFolder(t), 'calls')
+  const child = spawn('strace', ['-f', '-o', file, '-s', '0', '-e', `trace=${calls.join()}`, '-e', 'signal=none', '-p', String(pid)], {
+    stdio: ['ignore', 'ignore', 'pipe']
+  })
+  const ended = once(child, 'close')
+  const detach = async () => {
+    child.kill('SIGINT')
+    await ended
+  }
+  t.after(detach)
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => { said += text })
+  await until(() => {
+    if (child.exitCode !== null) throw new Error(`strace: ${said}`)
+    return said.includes(' attached')
+  })
+  return async () => {
+    await detach()
+    return fs.readFileSync(file, 'latin1').split('\n').flatMap((line) => {
+      const [, thread, name] = /^(\d+) +(?:<\.\.\. )?(\w+)(?:\(| resumed)/.exec(line) ?? []
+      return name === undefined || line.endsWith('<unfinished ...>') ? [] : [{ thread: Number(thread), name, line }]
+    })
+  }
+}
+
+module.exports = { inject, startServer, straceUnavailable, threadsOf, trace }

@@ -4,7 +4,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
 use napi::Result;
 use napi_derive::napi;
-use rustix::fs::{fcntl_getfl, fcntl_setfl, OFlags};
+use rustix::fs::{fcntl_getfl, fcntl_setfl, renameat_with, OFlags, RenameFlags, CWD};
 use rustix::io::Errno;
 use rustix::net::{socketpair, sockopt, AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::{pipe_with, PipeFlags};
@@ -67,6 +67,12 @@ pub fn refuse_system_call(number: u32, errno: u32) -> Result<()> {
         return Err(napi::Error::from_reason(std::io::Error::last_os_error().to_string()));
     }
     Ok(())
+}
+
+/// Each of the two gets the other's name, at once (`RENAME_EXCHANGE`).
+#[napi]
+pub fn exchange(one: String, other: String) -> Result<()> {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(error)
 }
 
 fn pair(ends: std::result::Result<(OwnedFd, OwnedFd), Errno>) -> Result<Vec<i32>> {
