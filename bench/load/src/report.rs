@@ -56,8 +56,10 @@ impl Report {
     pub fn print(&self, elapsed: Duration, cpu: Cpu) {
         let faults: Vec<String> =
             self.faults.iter().map(|(name, count)| format!(r#""{name}":{count}"#)).collect();
-        let ms = |micros: u64| micros as f64 / 1e3;
-        let quantile = |quantile| ms(self.latency.value_at_quantile(quantile));
+        let quantile = |quantile| match self.requests {
+            0 => "null".to_owned(),
+            _ => (self.latency.value_at_quantile(quantile) as f64 / 1e3).to_string(),
+        };
         println!(
             r#"{{"requests":{},"bytes":{},"seconds":{:.6},"errors":{},"faults":{{{}}},"latency":{{"p50":{},"p99":{},"max":{}}},"cpu":{{"user":{:.3},"system":{:.3},"total":{:.6}}}}}"#,
             self.requests,
@@ -67,7 +69,7 @@ impl Report {
             faults.join(","),
             quantile(0.5),
             quantile(0.99),
-            ms(self.latency.max()),
+            quantile(1.0),
             cpu.user,
             cpu.system,
             cpu.total,
