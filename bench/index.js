@@ -1,8 +1,9 @@
 'use strict'
 
 // How fast, and at what cost, files are sent by this package, by others, and by the least server there can be.
-//   npm run bench [-- --quick] [--only <case>,...] [--servers <name>,...] [--rounds N] [--seconds S] [--write]
-// `--write` puts the results into docs/, where README.md shows them; otherwise they go to a temporary folder.
+//   npm run bench [-- --quick] [--only <case>,...] [--servers <name>,...] [--rounds N] [--seconds S]
+//     [--write | --to <folder>]
+// `--write` puts the results into docs/, where README.md shows them; without either they go to a temporary folder.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -23,12 +24,15 @@ const { servers: selectServers } = require('./servers')
 const FULL = { rounds: 3, seconds: 1.2, warm: 0.3, first: 0.8 }
 const QUICK = { rounds: 2, seconds: 0.3, warm: 0.1, first: 0.4 }
 
+const DIGITS = 5
+
 function settings () {
   const list = (text) => text?.split(',')
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
+      to: { type: 'string' },
       only: { type: 'string' },
       servers: { type: 'string' },
       rounds: { type: 'string' },
@@ -37,7 +41,7 @@ function settings () {
   })
   const pace = values.quick ? QUICK : FULL
   return {
-    isWritten: values.write,
+    to: values.write ? path.join(root, 'docs') : values.to,
     cases: select({ only: list(values.only), isQuick: values.quick }),
     servers: selectServers(list(values.servers)),
     pace: { ...pace, rounds: Number(values.rounds ?? pace.rounds), seconds: Number(values.seconds ?? pace.seconds) }
@@ -131,20 +135,27 @@ async function runCase (each, servers, pace, place) {
   }
 }
 
+/** As JSON, a case a line, in as many digits as mean anything. */
+function json ({ cases, ...rest }) {
+  const short = (key, value) => typeof value === 'number' ? Number(value.toPrecision(DIGITS)) : value
+  const head = JSON.stringify(rest, null, 2).replace(/\n\}$/, '')
+  return `${head},\n  "cases": [\n${cases.map((each) => JSON.stringify(each, short)).join(',\n')}\n  ]\n}\n`
+}
+
 /** Writes what was measured, and says where. */
-async function write (results, isWritten) {
-  const folder = isWritten ? path.join(root, 'docs') : fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-results-'))
-  const text = report(results)
-  fs.writeFileSync(path.join(folder, 'benchmark.json'), `${JSON.stringify(results, null, 1)}\n`)
-  fs.writeFileSync(path.join(folder, 'benchmark.md'), text)
+async function write (results, to) {
+  const folder = to ?? fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-results-'))
   fs.mkdirSync(path.join(folder, 'charts'), { recursive: true })
+  const text = report(results)
+  fs.writeFileSync(path.join(folder, 'benchmark.json'), json(results))
+  fs.writeFileSync(path.join(folder, 'benchmark.md'), text)
   for (const [name, svg] of Object.entries(await charts(results))) fs.writeFileSync(path.join(folder, 'charts', `${name}.svg`), svg)
   console.log(text)
   console.error(`written to ${folder}`)
 }
 
 async function main () {
-  const { isWritten, cases, servers: wanted, pace } = settings()
+  const { to, cases, servers: wanted, pace } = settings()
   const begin = Date.now()
   rust.build()
   const withReasons = wanted.map((server) => ({ ...server, reason: server.missing() }))
@@ -165,7 +176,7 @@ async function main () {
       console.error(`${each.name}: ${((Date.now() - started) / 1000).toFixed(0)} s`)
     }
     results.tookSeconds = Math.round((Date.now() - begin) / 1000)
-    await write(results, isWritten)
+    await write(results, to)
   } finally {
     place.remove()
   }

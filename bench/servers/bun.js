@@ -12,7 +12,7 @@ const program = path.join(__dirname, '..', 'lib', 'bun-program.js')
 let binary
 
 module.exports = {
-  title: 'Bun, `new Response(Bun.file(path))`',
+  title: 'Bun, `Bun.file(path)`',
   missing () {
     try {
       binary ??= spawnSync('bun', ['--version']).error ? install('bun') : 'bun'

@@ -7,7 +7,7 @@ const { nodePeer } = require('../lib/node-peer')
 const { root } = require('../lib/program')
 
 module.exports = nodePeer(__filename, {
-  title: 'express.static, with register',
+  title: 'Express with register',
   needs: ['express'],
   options: ['--require', path.join(root, 'register.js')],
   serve (folder) {

@@ -9,7 +9,7 @@ const { withJson } = require('../lib/json-route')
 const { nodePeer } = require('../lib/node-peer')
 
 module.exports = nodePeer(__filename, {
-  title: '`fs.createReadStream(path).pipe(res)`',
+  title: '`createReadStream().pipe(res)`',
   serve: (folder) => http.createServer(withJson((req, res) => {
     const file = path.join(folder, req.url)
     fs.stat(file, (err, stat) => {
