@@ -8,7 +8,7 @@
 const path = require('node:path')
 const express = require('express')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: express <port> <folder>')
   process.exit(1)
 }
@@ -25,7 +25,7 @@ app.get('/files/*name', (req, res, next) => {
 app.use(express.static(root))
 
 const server = app.listen(port, process.env.HOST ?? '127.0.0.1', (err) => {
-  if (err) throw err
+  if (err) { console.error(err.message); process.exit(1) } // such as a port in use
   console.log(`Serving ${root} on port ${server.address().port}`)
 })
 process.once('SIGINT', () => { server.close(); server.closeAllConnections() })

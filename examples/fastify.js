@@ -8,7 +8,7 @@ const path = require('node:path')
 const fastifyStatic = require('@fastify/static')
 const fastify = require('fastify')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: fastify <port> <folder>')
   process.exit(1)
 }
@@ -21,7 +21,7 @@ app.register(fastifyStatic, { root })
 app.get('/files/*', (request, reply) => reply.sendFile(request.params['*']))
 
 app.listen({ port, host: process.env.HOST ?? '127.0.0.1' }, (err) => {
-  if (err) throw err
+  if (err) { console.error(err.message); process.exit(1) } // such as a port in use
   console.log(`Serving ${root} on port ${app.server.address().port}`)
 })
 process.once('SIGINT', () => app.close())

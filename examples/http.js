@@ -8,7 +8,7 @@ const http = require('node:http')
 const path = require('node:path')
 const { transferFile } = require('sendfile-native')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: http <port> <folder>')
   process.exit(1)
 }

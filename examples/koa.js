@@ -8,7 +8,7 @@ const path = require('node:path')
 const Koa = require('koa')
 const send = require('koa-send')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: koa <port> <folder>')
   process.exit(1)
 }
@@ -26,4 +26,5 @@ app.use(async (ctx) => {
 const server = app.listen(port, process.env.HOST ?? '127.0.0.1', () => {
   console.log(`Serving ${root} on port ${server.address().port}`)
 })
+server.on('error', (err) => { console.error(err.message); process.exitCode = 1 })
 process.once('SIGINT', () => { server.close(); server.closeAllConnections() })

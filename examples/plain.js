@@ -9,7 +9,7 @@ const fs = require('node:fs')
 const http = require('node:http')
 const path = require('node:path')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: plain <port> <folder>')
   process.exit(1)
 }

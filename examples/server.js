@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const net = require('node:net')
 const { EAGAIN, sendfile, watchWritable } = require('sendfile-native') // was process.binding('fs')
 
-if (process.argv.length < 4) {
+if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2] > 65535) {
   console.error('usage: sendfile <port> <path>')
   process.exit(1)
 }

@@ -48,4 +48,49 @@ function copy (file, offset, length, write, done) {
   return state
 }
 
-module.exports = { copy }
+/**
+ * The same of a gather list: bytes before each part of the file, and bytes after the last.
+ * @param {{ parts: { before: Buffer, offset: number, length: number }[], after: Buffer }} list
+ * @returns {{ sent: number, stop(): void }}
+ */
+function copyList (file, { parts, after }, write, done) {
+  const state = {
+    before: 0,
+    current: null,
+    get sent () { return this.before + (this.current?.sent ?? 0) },
+    stop () {
+      this.current?.stop()
+      this.isStopped = true
+    },
+    isStopped: false
+  }
+  const bytes = (chunk, written) => {
+    const then = (err) => {
+      if (state.isStopped) return
+      if (err) return done(err)
+      state.before += chunk.length
+      written()
+    }
+    try {
+      write(chunk, then)
+    } catch (err) { // as in `copy`
+      done(err)
+    }
+  }
+  const next = (index) => {
+    if (index === parts.length) return bytes(after, () => done(null))
+    const { before, offset, length } = parts[index]
+    bytes(before, () => {
+      state.current = copy(file, offset, length, write, (err) => {
+        if (err) return done(err)
+        state.before += length
+        state.current = null
+        next(index + 1)
+      })
+    })
+  }
+  next(0)
+  return state
+}
+
+module.exports = { copy, copyList }

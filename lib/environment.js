@@ -82,18 +82,47 @@ function submitSendfile (out, input, offset, len, answer) {
  * number, to be closed, or a negative errno and the call that failed, later, in the context of `resource`.
  */
 function submitOpen (source, resource, answer) {
+  const request = openingCall(resource, answer)
+  const refusal = typeof source === 'number'
+    ? environment.adopt(request.id, source)
+    : environment.open(request.id, source)
+  beginOpening(request, refusal, answer)
+}
+
+/** The same of a name below a root, both as the addon has them. */
+function submitOpenBeneath (root, name, resource, answer) {
+  const request = openingCall(resource, answer)
+  beginOpening(request, environment.openBeneath(request.id, root, name), answer)
+}
+
+function openingCall (resource, answer) {
   const request = new Call(resource, (result) => {
     if (result < 0) answer(result, 'open')
     else answer(request.id)
   })
-  const refusal = typeof source === 'number'
-    ? environment.adopt(request.id, source)
-    : environment.open(request.id, source)
+  return request
+}
+
+function beginOpening (request, refusal, answer) {
   if (refusal) {
+    const { resource } = request
     process.nextTick(() => resource.runInAsyncScope(answer, undefined, refusal.errno, refusal.syscall))
   } else {
     request.beginAndHold()
   }
+}
+
+/** What `openBeneathAtOnce` says of a file: its descriptor, bytes, and modification in milliseconds since 1970. */
+const opened = new Float64Array(3)
+
+/**
+ * The same at once: `opened` tells of it.
+ * @returns {number} the file, as of `submitOpen`; a negative errno: -EAGAIN where it would have to wait
+ */
+function openBeneathAtOnce (root, name) {
+  const id = nextId++
+  const result = environment.openBeneathAtOnce(id, root, name, opened)
+  return result < 0 ? result : id
 }
 
 /**
@@ -211,4 +240,15 @@ function submitWatch (fd, resource, answer) {
   return request
 }
 
-module.exports = { Sending, adoptAtOnce, environment, submitOpen, submitRecheck, submitSendfile, submitWatch }
+module.exports = {
+  Sending,
+  adoptAtOnce,
+  environment,
+  openBeneathAtOnce,
+  opened,
+  submitOpen,
+  submitOpenBeneath,
+  submitRecheck,
+  submitSendfile,
+  submitWatch
+}

@@ -7,9 +7,12 @@ const { destinationClosed } = require('./errors')
 const { lifeOf } = require('./socket-life')
 const { equipmentOf, ordinaryBytesWritten, putWriteMethods } = require('./write-methods')
 
-/** Makes `socket` take regions. */
+/**
+ * Makes `socket` take regions.
+ * @returns {Equipment}
+ */
 function equip (socket) {
-  if (equipmentOf(socket) === undefined) new Equipment(socket).install()
+  return equipmentOf(socket) ?? new Equipment(socket).install()
 }
 
 class Equipment {
@@ -31,6 +34,7 @@ class Equipment {
     lifeOf(socket).join(this)
     // A timer that runs already has the old `_onTimeout`.
     if (socket.timeout) socket.setTimeout(socket.timeout)
+    return this
   }
 
   /** Bytes that net.Socket does not know of. */

@@ -111,10 +111,10 @@ class FileTransfer extends AsyncResource {
   }
 
   take (file) {
-    const { start, end, onProgress } = this.settings
+    const { start, end, list, onProgress } = this.settings
     this.file = file
     this.offset = Math.min(start, file.size)
-    this.length = Math.max(Math.min(end + 1, file.size) - this.offset, 0)
+    this.length = list?.length ?? Math.max(Math.min(end + 1, file.size) - this.offset, 0)
     if (channels.start.hasSubscribers) channels.start.publish(this.message())
     if (onProgress) {
       this.timer = setInterval(() => this.tell(this.progress()), PROGRESS_MS)
@@ -238,4 +238,4 @@ function isEventTarget (target) {
   return typeof target.addEventListener === 'function'
 }
 
-module.exports = { FileTransfer, withBytesSent }
+module.exports = { FileTransfer, channels, withBytesSent }

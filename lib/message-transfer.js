@@ -90,24 +90,32 @@ class MessageTransfer extends FileTransfer {
     if (length === 0 && !this.isShort) return this.finish()
     this.isQueued = true
     if (guard.isWrapped || !(message.socket instanceof net.Socket)) this.copyBody()
-    else this.queueRegion()
+    else this.queueBody()
   }
 
-  queueRegion () {
+  queueBody () {
     const { destination: message, settings } = this
-    const region = new Region(this)
-    region.file = this.file
-    region.offset = this.offset
-    region.length = this.length
-    region.copies = this.reason
-    region.mayCopy = settings.fallback
-    region.holdsTail = settings.endDestination
-    this.region = region
     equip(message.socket)
     const corks = settings.endDestination ? message.writableCorked : 0
-    this.guard.writeChunk(region.asChunk(this.length), (err) => { if (err) region.settle(err) })
+    this.queueRegions()
     // Its end would take the corks out, but waits for these bytes.
     for (let n = 0; n < corks; n++) message.uncork()
+  }
+
+  queueRegions () {
+    this.region = this.queueRegion(this.offset, this.length, this.settings.endDestination)
+  }
+
+  queueRegion (offset, length, isLast) {
+    const region = new Region(this)
+    region.file = this.file
+    region.offset = offset
+    region.length = length
+    region.copies = this.reason
+    region.mayCopy = this.settings.fallback
+    region.holdsTail = isLast
+    this.guard.writeChunk(region.asChunk(length), (err) => { if (err) region.settle(err) })
+    return region
   }
 
   regionSettled (region, err) {
@@ -132,10 +140,14 @@ class MessageTransfer extends FileTransfer {
       if (guard.writeChunk(bytes) === false && !message.destroyed) message.once('drain', () => written(null))
       else setImmediate(written, null)
     }
-    this.copying = copy(this.file, this.offset, this.length, writePiece, (err) => {
+    this.copying = this.startCopying(writePiece, (err) => {
       if (err) this.failWith(err)
       else this.tryToFinish()
     })
+  }
+
+  startCopying (write, done) {
+    return copy(this.file, this.offset, this.length, write, done)
   }
 
   /** When there is no body, or it is behind. */

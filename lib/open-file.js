@@ -6,17 +6,24 @@ const fs = require('node:fs')
 const os = require('node:os')
 const { fileURLToPath } = require('node:url')
 const { addon } = require('./binding')
-const { isForeignRuntime } = require('./eligibility')
+const { isForeignRuntime, processReason } = require('./eligibility')
 const { adoptAtOnce, environment, submitOpen, submitRecheck } = require('./environment')
 const { invalidArgType, invalidArgValue, refused, systemError } = require('./errors')
 const { validateDescriptorNumber } = require('./validate')
 
+const { O_RDONLY, O_NONBLOCK = 0 } = fs.constants
+
+/** Nothing is waited for in a FIFO. */
+const READING = O_RDONLY | O_NONBLOCK
+
 /** One that the addon has open. */
 class OpenFile {
-  constructor (id, { fd, size } = environment.fileStatus(id)) {
+  constructor (id, { fd, size, modified } = environment.fileStatus(id)) {
     this.id = id
     this.fd = fd
     this.size = size
+    /** In milliseconds since 1970. */
+    this.modified = modified
   }
 
   /** Whether its bytes are copied by native threads: its file system cannot do without. */
@@ -36,10 +43,12 @@ class OpenFile {
 
 /** One of fs. */
 class FsFile {
-  constructor (fd, size, isOurs) {
+  /** @param {{ close(): void } | null} owner who closes it */
+  constructor (fd, { size, mtimeMs }, owner) {
     this.fd = fd
     this.size = size
-    this.isOurs = isOurs
+    this.modified = mtimeMs
+    this.owner = owner
   }
 
   get isCopied () {
@@ -51,9 +60,8 @@ class FsFile {
   }
 
   close () {
-    if (!this.isOurs) return
-    this.isOurs = false
-    fs.close(this.fd)
+    this.owner?.close()
+    this.owner = null
   }
 }
 
@@ -107,19 +115,36 @@ function withPath (err, source) {
 }
 
 function openWithFs (source, resource, opened) {
-  const { O_RDONLY, O_NONBLOCK = 0 } = fs.constants
   const answer = (err, file) => resource.runInAsyncScope(opened, undefined, err, file)
-  const check = (fd, isOurs) => fs.fstat(fd, (err, stat) => {
-    if (!err && stat.isFile()) return answer(null, new FsFile(fd, stat.size, isOurs))
-    if (isOurs) fs.close(fd)
-    const errno = stat?.isDirectory() ? os.constants.errno.EISDIR : os.constants.errno.EINVAL
-    answer(err ?? withPath(systemError(-errno, 'open'), source))
-  })
-  if (typeof source === 'number') return check(source, false)
-  fs.open(source, O_RDONLY | O_NONBLOCK, (err, fd) => {
+  if (typeof source === 'number') return checkWithFs(source, source, null, answer)
+  fs.open(source, READING, (err, fd) => {
     if (err) answer(err)
-    else check(fd, true)
+    else checkWithFs(fd, source, { close () { fs.close(fd) } }, answer)
   })
 }
 
-module.exports = { adoptFile, openFile, sourceOf }
+/** What fs has open: a regular file, or else it is closed by its owner. */
+function checkWithFs (fd, source, owner, answer) {
+  fs.fstat(fd, (err, stat) => {
+    if (!err && stat.isFile()) return answer(null, new FsFile(fd, stat, owner))
+    owner?.close()
+    const errno = stat?.isDirectory() ? os.constants.errno.EISDIR : os.constants.errno.EINVAL
+    answer(err ?? withPath(systemError(-errno, 'open'), source))
+  })
+}
+
+/**
+ * Takes a FileHandle over: it is closed with the file.
+ * @param {string} path what it was opened by
+ */
+function adoptOpened (handle, path, resource, opened) {
+  const answer = (err, file) => resource.runInAsyncScope(opened, undefined, err, file)
+  if (processReason() !== null) return checkWithFs(handle.fd, path, handle, answer)
+  submitOpen(handle.fd, resource, (id, syscall) => {
+    handle.close()
+    if (id < 0) opened(withPath(refused(id, syscall), path))
+    else opened(null, new OpenFile(id))
+  })
+}
+
+module.exports = { OpenFile, READING, adoptFile, adoptOpened, openFile, sourceOf }

@@ -33,7 +33,7 @@ const REGION_BYTES = 8 * 1024 * 1024
  * `_read(size)` of a stream.
  * @param {Function} method the `_read` that calls: an instance or a subclass with another gets bytes
  * @param {Function} readBytes fs.ReadStream's own
- * @param {(stream, reason) => void} [note] told of each read of bytes, and why
+ * @param {(stream, reason) => void} [note] told of each read of bytes, and why; null for a region
  */
 function read (stream, size, method, readBytes, note) {
   let reason = processReason()
@@ -45,12 +45,9 @@ function read (stream, size, method, readBytes, note) {
     stream.push(NO_BYTES) // nothing is read ahead: it reads again when its destination takes more
     return
   }
-  if (reason === null) {
-    new RegionRead(stream, size, method, readBytes).start()
-    return
-  }
   note?.(stream, reason)
-  readBytes.call(stream, size)
+  if (reason === null) new RegionRead(stream, size, method, readBytes).start()
+  else readBytes.call(stream, size)
 }
 
 /** `_construct(callback)` of a stream, before fs.ReadStream's own. */

@@ -46,11 +46,12 @@ function unregister () {
 const copied = {}
 const noted = new WeakMap()
 
-/** What was read since the last time was read for the reason given then. */
+/** What was read since the last time was read for the reason given then: null, natively. */
 function note (stream, reason) {
   const last = noted.get(stream)
-  if (last !== undefined) copied[last.reason] = (copied[last.reason] ?? 0) + stream.bytesRead - last.bytes
-  noted.set(stream, { reason, bytes: stream.bytesRead })
+  const { bytesRead } = stream
+  if (last?.reason) copied[last.reason] = (copied[last.reason] ?? 0) + bytesRead - last.bytes
+  noted.set(stream, { reason, bytes: bytesRead })
 }
 
 function report () {

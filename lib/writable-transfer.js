@@ -1,7 +1,7 @@
 'use strict'
 
 const net = require('node:net')
-const { copy } = require('./copy')
+const { copy, copyList } = require('./copy')
 const { writableReason } = require('./eligibility')
 const { FileTransfer } = require('./file-transfer')
 const { count } = require('./stats')
@@ -28,10 +28,14 @@ class WritableTransfer extends FileTransfer {
       this.length = 0 // HTTP/2: the head is all
     }
     const write = (bytes, written) => destination.write(bytes, (err) => written(err ?? null))
-    this.copying = copy(this.file, this.offset, this.length, write, (err) => {
+    const done = (err) => {
       if (err) this.failWith(err)
       else this.complete()
-    })
+    }
+    const { list } = this.settings
+    this.copying = list
+      ? copyList(this.file, list, write, done)
+      : copy(this.file, this.offset, this.length, write, done)
   }
 
   progress () {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +21,11 @@ use crate::fetch::fetch;
 use crate::file::File;
 use crate::pool::{Job, Pool};
 use crate::reactor::{Reactor, Watched};
+use crate::root::{AtOnce, Root};
 use crate::socket::Socket;
 use crate::stats::STATS;
 use crate::sys::{self, Errno, Refusal};
-use crate::transfer::{Failure, Step, Transfer};
+use crate::transfer::{Failure, Part, Region, Step, Transfer};
 
 /// Bytes that one write may send on the JavaScript thread. What is more goes on without it.
 const INLINE_BYTES: u64 = 256 * 1024;
@@ -123,11 +124,27 @@ impl Environment {
 
     /// Opens a path on a disk's thread; 0, or a negative errno, is delivered to `id`.
     pub fn open(&self, id: f64, path: CString) -> std::result::Result<(), Refusal> {
-        // Which device it is on is not known yet. Files of one folder are as a rule on the same.
-        let mut hasher = DefaultHasher::new();
+        // Files of one folder are as a rule on the same device.
         let folder = path.as_bytes().rsplitn(2, |byte| *byte == b'/').nth(1);
-        folder.hash(&mut hasher);
-        self.on_disk(id, hasher.finish(), move || File::open(&path))
+        self.on_disk(id, device_for(folder), move || File::open(&path))
+    }
+
+    /// The same below a root.
+    pub fn open_beneath(&self, id: f64, root: Arc<Root>, name: CString) -> std::result::Result<(), Refusal> {
+        let device = device_for(Some(root.path().to_bytes()));
+        self.on_disk(id, device, move || root.open(&name))
+    }
+
+    /// The same at once, where that cannot wait.
+    ///
+    /// # Errors
+    /// `EAGAIN` where it can; otherwise that of opening it.
+    pub fn open_beneath_at_once(&self, id: f64, root: &Root, name: &CStr) -> sys::Result<Arc<File>> {
+        match root.open_at_once(name) {
+            AtOnce::Opened(file) => Ok(self.keep(id, file)),
+            AtOnce::Refused(errno) => Err(errno),
+            AtOnce::MayWait => Err(Errno(libc::EAGAIN)),
+        }
     }
 
     /// The same of a descriptor that stays the caller's: it is duplicated at once.
@@ -138,9 +155,13 @@ impl Environment {
 
     /// The same at once, where that cannot wait.
     pub fn adopt_at_once(&self, id: f64, fd: RawFd) -> Option<Arc<File>> {
-        let file = Arc::new(File::at_once(sys::duplicate(fd).ok()?)?);
+        Some(self.keep(id, File::at_once(sys::duplicate(fd).ok()?)?))
+    }
+
+    fn keep(&self, id: f64, file: File) -> Arc<File> {
+        let file = Arc::new(file);
         lock(&self.files).insert(id.to_bits(), Arc::clone(&file));
-        Some(file)
+        file
     }
 
     fn on_disk(
@@ -212,6 +233,21 @@ impl Environment {
             Step::Done => Sending::Done(transfer.sent()),
             step => self.go_on(id, socket, transfer, step, Arc::default()),
         }
+    }
+
+    /// Sends a head and `len` bytes of a file, as far as that goes at once; if all of it goes, the file is given up.
+    /// Returns bytes in the kernel, of both.
+    pub fn answer(&self, socket: RawFd, head: &[u8], id: f64, offset: u64, len: u64) -> u64 {
+        let Some(file) = self.file(id) else {
+            return 0;
+        };
+        let parts = vec![Part::Bytes(head.to_vec()), Part::Region(Region { file, offset, len })];
+        let mut transfer = Transfer::new(parts, false, true);
+        if let Step::Done = self.advance(socket, &mut transfer) {
+            STATS.transfers.add(1);
+            self.close_file(id);
+        }
+        transfer.sent()
     }
 
     /// Sends what was handed back: the tail, or the next bytes of a transfer that is driven from here.
@@ -357,6 +393,13 @@ pub enum Sending {
     Failed(Failure),
     /// An answer will be delivered.
     Pending,
+}
+
+/// A number for the device that this is on, which is not known yet.
+fn device_for(name: Option<&[u8]>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

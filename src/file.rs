@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::disk::Disk;
+use crate::file_system::{kind_of, Kind};
 use crate::sys::{self, Errno, Status};
 
 /// A regular file, open for reading. Closed with its last owner.
@@ -39,9 +40,17 @@ impl File {
             Ok(_) | Err(Errno(libc::EAGAIN)) => {}
             Err(_) => return None,
         }
-        let status = regular(&fd).ok()?;
-        let lies_in_memory = sys::lies_in_memory(&fd);
-        Some(Self::new(fd, status, lies_in_memory, true))
+        let kind = kind_of(&fd);
+        Self::of_kind(fd, kind).ok()
+    }
+
+    /// Takes an open descriptor of a file system that is known to be of this kind.
+    ///
+    /// # Errors
+    /// As [`File::of`].
+    pub fn of_kind(fd: OwnedFd, kind: Kind) -> sys::Result<Self> {
+        let status = regular(&fd)?;
+        Ok(Self::new(fd, status, kind == Kind::Memory, true))
     }
 
     /// Takes an open descriptor.
@@ -50,7 +59,7 @@ impl File {
     /// `EISDIR` for a directory, `EINVAL` for what else is no regular file; fstat(2)'s.
     pub fn of(fd: OwnedFd) -> sys::Result<Self> {
         let status = regular(&fd)?;
-        let lies_in_memory = sys::lies_in_memory(&fd);
+        let lies_in_memory = kind_of(&fd) == Kind::Memory;
         // FUSE and network file systems do not know the flag.
         let knows_what_is_cached =
             lies_in_memory || !matches!(sys::read_cached(&fd, 0, &mut [0]), Err(Errno(libc::EOPNOTSUPP)));

@@ -11,20 +11,22 @@ mod engine;
 mod environment;
 mod fetch;
 mod file;
+mod file_system;
 mod pool;
 mod reactor;
 mod residency;
+mod root;
 mod socket;
 mod stats;
 mod sys;
 mod transfer;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use mio::Token;
-use napi::bindgen_prelude::{BigInt, Either, FnArgs, Function, Uint8Array};
+use napi::bindgen_prelude::{BigInt, Either, Float64ArraySlice, FnArgs, Function, Uint8Array};
 use napi::{Env, Result, Status};
 use napi_derive::napi;
 
@@ -119,6 +121,33 @@ impl Environment {
         self.0.adopt_at_once(id, fd).map(|file| FileStatus::of(&file))
     }
 
+    /// The same of a name below a root, whose bytes end in a NUL.
+    #[napi(catch_unwind)]
+    pub fn open_beneath(&self, id: f64, root: &Root, name: &[u8]) -> Result<Option<Refused>> {
+        let name = c_name(name)?.to_owned();
+        Ok(self.0.open_beneath(id, Arc::clone(&root.0), name).err().map(Refused::from))
+    }
+
+    /// The same at once: 0 and its status is in `status` (descriptor, bytes, modification in milliseconds); a
+    /// negative errno; or -EAGAIN where that would have to wait.
+    #[napi(catch_unwind)]
+    pub fn open_beneath_at_once(
+        &self,
+        id: f64,
+        root: &Root,
+        name: &[u8],
+        mut status: Float64ArraySlice,
+    ) -> Result<f64> {
+        Ok(match self.0.open_beneath_at_once(id, &root.0, c_name(name)?) {
+            Ok(file) => {
+                let FileStatus { fd, size, modified } = FileStatus::of(&file);
+                sys::write_numbers(&mut status, &[f64::from(fd), size, modified]);
+                0.0
+            }
+            Err(errno) => -f64::from(errno.0),
+        })
+    }
+
     /// The file that was opened, once 0 was delivered to `id`: the same number is the file's, until `close_file`.
     #[napi(catch_unwind)]
     pub fn file_status(&self, id: f64) -> Result<FileStatus> {
@@ -174,6 +203,14 @@ impl Environment {
         Ok(outcome(&self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
     }
 
+    /// Sends a head, of `head_len` bytes, and `len` bytes of a file from `offset`, as far as that goes at once; if all of it
+    /// goes, the file is given up. Returns how many are in the kernel, of both.
+    #[napi(catch_unwind)]
+    pub fn answer(&self, socket: i32, head: &[u8], head_len: u32, file: f64, offset: f64, len: f64) -> f64 {
+        let head = head.get(..head_len as usize).unwrap_or(head);
+        self.0.answer(socket, head, file, offset as u64, len as u64) as f64
+    }
+
     /// Goes on with a gather list from this thread, when 1 was delivered to its `id`.
     #[napi(catch_unwind)]
     pub fn finish(&self, id: f64, socket: i32) -> Option<f64> {
@@ -212,12 +249,38 @@ pub struct FileStatus {
     pub fd: i32,
     /// Bytes, when it was opened.
     pub size: f64,
+    /// When it was last modified before that, in milliseconds since 1970.
+    pub modified: f64,
 }
 
 impl FileStatus {
     fn of(file: &File) -> Self {
-        Self { fd: file.as_raw_fd(), size: file.status().size as f64 }
+        const SECOND: i128 = 1_000_000_000;
+        let status = file.status();
+        let seconds = status.modified.div_euclid(SECOND) as f64;
+        let nanoseconds = status.modified.rem_euclid(SECOND) as f64;
+        // In doubles, as fs.Stats has it.
+        let modified = seconds * 1e3 + nanoseconds / 1e6;
+        Self { fd: file.as_raw_fd(), size: status.size as f64, modified }
     }
+}
+
+/// A folder that files are opened below. Its path, like each name, are bytes that end in a NUL.
+#[napi]
+pub struct Root(Arc<root::Root>);
+
+#[napi]
+impl Root {
+    /// `links`: symbolic links are followed, as long as they stay inside.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(path: &[u8], links: bool) -> Result<Self> {
+        Ok(Self(Arc::new(root::Root::new(c_name(path)?.to_owned(), links))))
+    }
+}
+
+fn c_name(bytes: &[u8]) -> Result<&CStr> {
+    CStr::from_bytes_with_nul(bytes)
+        .map_err(|_| napi::Error::new(Status::InvalidArg, "a name without a NUL at its end, or with another"))
 }
 
 fn outcome(sending: &Sending) -> Option<f64> {

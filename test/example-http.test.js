@@ -7,8 +7,10 @@ const fs = require('node:fs')
 const http = require('node:http')
 const path = require('node:path')
 const { MIB, descriptors, digest, root, run, sha256, temporaryFolder, test, until } = require('./helpers')
+const { assertRefusesNoPorts, assertTellsWhyItCannotListen } = require('./helpers/example')
 
 const SERVER = path.join(root, 'examples', 'http.js')
+const USAGE = 'usage: http <port> <folder>\n'
 
 /** The server over a folder with these files. */
 async function serve (t, files, args = (folder) => [SERVER, '0', folder]) {
@@ -86,5 +88,13 @@ test('the first program of the README serves the README', async (t) => {
 
 test('examples/http.js says how to use it', async () => {
   const { code, stderr } = await run([SERVER])
-  assert.deepEqual({ code, stderr }, { code: 1, stderr: 'usage: http <port> <folder>\n' })
+  assert.deepEqual({ code, stderr }, { code: 1, stderr: USAGE })
+})
+
+test('examples/http.js says how to use it when the port is none', async () => {
+  await assertRefusesNoPorts(SERVER, USAGE)
+})
+
+test('examples/http.js says in one line why it cannot listen', async (t) => {
+  await assertTellsWhyItCannotListen(t, SERVER)
 })

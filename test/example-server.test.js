@@ -9,8 +9,10 @@ const path = require('node:path')
 const {
   MIB, cpuTicks, descriptors, digest, root, run, sha256, temporaryFile, temporaryFolder, test, turns, until
 } = require('./helpers')
+const { assertRefusesNoPorts, assertTellsWhyItCannotListen } = require('./helpers/example')
 
 const SERVER = path.join(root, 'examples', 'server.js')
+const USAGE = 'usage: sendfile <port> <path>\n'
 
 /** The example, running: its port, what it said, and how to stop it as Ctrl-C does. */
 async function serve (t, file, args = [SERVER, '0', file]) {
@@ -51,8 +53,16 @@ function held (pid, file) {
 test('says how to use it when an argument is missing', async () => {
   for (const args of [[], ['8080']]) {
     const { code, stdout, stderr } = await run([SERVER, ...args])
-    assert.deepEqual({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'usage: sendfile <port> <path>\n' })
+    assert.deepEqual({ code, stdout, stderr }, { code: 1, stdout: '', stderr: USAGE })
   }
+})
+
+test('says how to use it when the port is none', async () => {
+  await assertRefusesNoPorts(SERVER, USAGE)
+})
+
+test('says in one line why it cannot listen', async (t) => {
+  await assertTellsWhyItCannotListen(t, SERVER)
 })
 
 test('says what it does, and stops cleanly on Ctrl-C', async (t) => {

@@ -9,7 +9,9 @@ const fs = require('node:fs')
 const net = require('node:net')
 const path = require('node:path')
 const { MIB, root, run, sha256, temporaryFolder, test, until } = require('./helpers')
-const { assertNativeBytes, requiresModules, startExample } = require('./helpers/example')
+const {
+  assertNativeBytes, assertRefusesNoPorts, assertTellsWhyItCannotListen, requiresModules, startExample
+} = require('./helpers/example')
 
 const programs = {
   'plain.js': { paths: ['/'], ranges: true, page: true },
@@ -30,6 +32,8 @@ function makeFolder (t) {
 }
 
 for (const [name, { paths, ranges, page, skip = false }] of Object.entries(programs)) {
+  const usage = `usage: ${path.parse(name).name} <port> <folder>\n`
+
   test(`examples/${name}: files, ranges, HEAD and 304 are the same, and go natively`, { skip }, async (t) => {
     const { folder, small, large } = makeFolder(t)
     const { get, held, end } = await startExample(t, `examples/${name}`, folder)
@@ -97,6 +101,14 @@ for (const [name, { paths, ranges, page, skip = false }] of Object.entries(progr
 
   test(`examples/${name} says how to use it`, { skip }, async () => {
     const { code, stderr } = await run([`examples/${name}`])
-    assert.deepEqual({ code, stderr }, { code: 1, stderr: `usage: ${path.parse(name).name} <port> <folder>\n` })
+    assert.deepEqual({ code, stderr }, { code: 1, stderr: usage })
+  })
+
+  test(`examples/${name} says how to use it when the port is none`, { skip }, async () => {
+    await assertRefusesNoPorts(`examples/${name}`, usage)
+  })
+
+  test(`examples/${name} says in one line why it cannot listen`, { skip }, async (t) => {
+    await assertTellsWhyItCannotListen(t, `examples/${name}`)
   })
 }

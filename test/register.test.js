@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { MIB, isNative, root, run, sha256, temporaryFile, temporaryFolder, test } = require('./helpers')
+const reading = require('./fixtures/reasons')
 
 const REGISTER = path.join(root, 'register.js')
 const REQUIRED = ['--require', REGISTER]
@@ -169,6 +170,72 @@ test('SENDFILE_NATIVE_DEBUG=1 tells at exit what went natively, what was copied,
   } else {
     assert.deepEqual(told, { native: { regions: 0, bytes: 0 }, copied: { bytes: 15 * MIB, disabled: 15 * MIB }, disabled: 'disabled' })
   }
+})
+
+/** The reasons that the code can give for reading bytes: what these files return. */
+function reasonsInCode () {
+  const files = ['region-read.js', 'pipe-destination.js', 'eligibility.js']
+  const code = files.map((file) => fs.readFileSync(path.join(root, 'lib', file), 'utf8')).join('')
+  const reasons = new Set([...code.matchAll(/(?:return |[?:] )'([a-z0-9-]+)'/g)].map(([, reason]) => reason))
+  reasons.delete('drain') // no bytes are read then
+  return [...reasons].sort()
+}
+
+/** The first group of each match. */
+function listed (file, pattern) {
+  return [...fs.readFileSync(path.join(root, file), 'utf8').matchAll(pattern)].map(([, reason]) => reason).sort()
+}
+
+test('every reason that the code can give is explained in register.d.ts and in docs/register.md', () => {
+  assert.deepEqual(listed('register.d.ts', /^ \* - `'([a-z0-9-]+)'`: /gm), reasonsInCode())
+  assert.deepEqual(listed('docs/register.md', /^\| `([a-z0-9-]+)` \| /gm), reasonsInCode())
+})
+
+test('every reason is told where it is said to be, and no other', async () => {
+  const ofProcess = (reason, args, set) => ({ name: 'another Writable', reason, args, set, disabled: reason })
+  const situations = [
+    ...reading,
+    ofProcess('disabled', [], { SENDFILE_NATIVE: 'off' }),
+    ofProcess('unavailable', ['--no-addons']),
+    ofProcess('runtime', ['--require', require.resolve('./fixtures/other-runtime.js')])
+  ]
+  assert.deepEqual([...new Set(situations.map(({ reason }) => reason))].sort(), reasonsInCode())
+  const env = { ...process.env, SENDFILE_NATIVE_DEBUG: '1' }
+  delete env.SENDFILE_NATIVE // which would be the only reason otherwise
+  for (const { name, reason, args = [], set = {}, disabled = null } of situations) {
+    const program = [...args, ...REQUIRED, require.resolve('./fixtures/reasons.js'), name]
+    const { code, stdout, stderr } = await run(program, { env: { ...env, ...set }, timeout: 30_000 })
+    const [, json] = /^sendfile-native: (.*)\n$/.exec(stderr) ?? assert.fail(`${name}: ${stderr}`)
+    const told = JSON.parse(json)
+    const { bytes } = told.copied
+    assert.ok(bytes > 0, name)
+    assert.deepEqual({ name, code, stdout, ...told },
+      { name, code: 0, stdout: '', native: { regions: 0, bytes: 0 }, copied: { bytes, [reason]: bytes }, disabled })
+  }
+})
+
+test('a stream that goes natively between two reads of bytes is counted once', async (t) => {
+  const { env } = fixture(t)
+  const { code, stderr } = await run([...REQUIRED, '-e', `
+    const fs = require('node:fs')
+    ${PROGRAM}
+    fs.truncateSync(process.env.FILE, ${40 * MIB})
+    fetchBy((file) => {
+      const stream = fs.createReadStream(file)
+      const listener = () => stream.off('data', listener) // of one chunk, as bytes
+      stream.on('data', listener)
+      const again = setInterval(() => {
+        if (stats().streams.regions === 0 && ${isNative}) return
+        clearInterval(again)
+        stream.on('data', () => {})
+      })
+      return stream
+    })
+  `], { env: { ...env, SENDFILE_NATIVE_DEBUG: '1' } })
+  assert.equal(code, 0, stderr)
+  const { native, copied } = JSON.parse(/^sendfile-native: (.*)\n$/.exec(stderr)[1])
+  assert.equal(native.bytes > 0, isNative)
+  assert.equal(native.bytes + copied.bytes, 40 * MIB)
 })
 
 test('a program that only reads bytes reads the same, and holds nothing', async (t) => {

@@ -167,20 +167,16 @@ fn status_of(stat: &libc::stat) -> Status {
     }
 }
 
-/// Whether the file lies in memory by nature: tmpfs and ramfs (fstatfs(2)).
-pub fn lies_in_memory(file: &impl AsRawFd) -> bool {
-    const RAMFS_MAGIC: i64 = 0x8584_58f6;
+/// What kind of file system a file is on: the magic number (fstatfs(2)).
+pub fn file_system(file: &impl AsRawFd) -> Result<i64> {
     let mut statfs = MaybeUninit::<libc::statfs>::uninit();
-    let answer = retry(|| {
+    retry(|| {
         // SAFETY: `statfs` is room for the answer, and outlives the call.
         (unsafe { libc::fstatfs(file.as_raw_fd(), statfs.as_mut_ptr()) }) as isize
-    });
-    if answer.is_err() {
-        return false;
-    }
+    })?;
     // SAFETY: the call succeeded, and filled it.
-    let magic = unsafe { statfs.assume_init() }.f_type;
-    magic == libc::TMPFS_MAGIC || magic == RAMFS_MAGIC
+    let statfs = unsafe { statfs.assume_init() };
+    Ok(statfs.f_type)
 }
 
 /// Ends both directions of a connection, whoever else has it open (shutdown(2)).
@@ -267,7 +263,7 @@ pub fn unacknowledged(socket: &impl AsRawFd) -> Result<usize> {
 }
 
 /// Repeats a system call that a signal interrupted, and reads its answer.
-fn retry(mut call: impl FnMut() -> isize) -> Result<usize> {
+pub(super) fn retry(mut call: impl FnMut() -> isize) -> Result<usize> {
     loop {
         if let Ok(answer) = usize::try_from(call()) {
             return Ok(answer);

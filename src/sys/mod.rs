@@ -5,14 +5,16 @@
 //! are the caller's business: the kernel checks that a number is open, and answers `EBADF` if not.
 #![allow(unsafe_code, reason = "the one module where the addon meets C; every block states why it is sound")]
 
+mod beneath;
 mod linux;
 mod node;
 
+pub use beneath::{mount_of, open_beneath, open_folder, Mount, Resolve};
 pub use linux::{
-    block_signals, cached_pages, duplicate, lies_in_memory, open, position, push, read, read_cached, reset,
+    block_signals, cached_pages, duplicate, file_system, open, position, push, read, read_cached, reset,
     send, sendfile, set_position, shut_down, status, unacknowledged, Status,
 };
-pub use node::{hold_loop, release_loop};
+pub use node::{hold_loop, release_loop, write_numbers};
 
 /// A positive `errno`, as the kernel gave it (errno(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Node-API calls that napi-rs does not wrap.
 
+use napi::bindgen_prelude::Float64ArraySlice;
 use napi::threadsafe_function::ThreadsafeFunctionHandle;
 use napi::{check_status, sys, Env, Result};
 
@@ -13,4 +14,13 @@ pub fn hold_loop(env: &Env, function: &ThreadsafeFunctionHandle) -> Result<()> {
 pub fn release_loop(env: &Env, function: &ThreadsafeFunctionHandle) -> Result<()> {
     // SAFETY: as in `hold_loop`.
     check_status!(unsafe { sys::napi_unref_threadsafe_function(env.raw(), function.get_raw()) })
+}
+
+/// Writes numbers to the beginning of a typed array of JavaScript's.
+pub fn write_numbers(array: &mut Float64ArraySlice, numbers: &[f64]) {
+    // SAFETY: JavaScript waits in the call that the array is an argument of: nobody else reads or writes it.
+    let target = unsafe { array.as_mut() };
+    for (place, number) in target.iter_mut().zip(numbers) {
+        *place = *number;
+    }
 }

@@ -27,6 +27,8 @@ struct Simulated {
     /// errno, and after how many calls of send or sendfile.
     fails: Option<(i32, usize)>,
     calls: usize,
+    /// How often in a row the socket took nothing: a list that is read round and round may say so for ever.
+    refusals: u32,
     /// sendfile(2) of something that was not said to be in memory.
     waited: bool,
     known: (u64, u64),
@@ -34,7 +36,16 @@ struct Simulated {
 
 impl Simulated {
     fn new(choices: Vec<u8>) -> Self {
-        Self { received: Vec::new(), choices, next: 0, fails: None, calls: 0, waited: false, known: (0, 0) }
+        Self {
+            received: Vec::new(),
+            choices,
+            next: 0,
+            fails: None,
+            calls: 0,
+            refusals: 0,
+            waited: false,
+            known: (0, 0),
+        }
     }
 
     fn choice(&mut self) -> u8 {
@@ -50,9 +61,11 @@ impl Simulated {
                 return Err(Errno(errno));
             }
         }
-        match self.choice() {
-            0..=60 => Err(Errno(libc::EAGAIN)),
-            61..=120 => Ok(1),
+        let choice = self.choice();
+        self.refusals = if choice <= 60 { self.refusals + 1 } else { 0 };
+        match choice {
+            0..=60 if self.refusals < 4 => Err(Errno(libc::EAGAIN)),
+            0..=120 => Ok(1),
             choice @ 121..=200 => Ok((len * usize::from(choice) / 255).max(1)),
             _ => Ok(len),
         }

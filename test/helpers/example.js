@@ -6,9 +6,15 @@ const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const http = require('node:http')
-const { descriptors, digest, isNative, root, until } = require('.')
+const net = require('node:net')
+const { descriptors, digest, isNative, root, run, until } = require('.')
 
 const HOST = '127.0.0.1'
+
+const NO_PORTS = ['abc', '', ' ', '65536', '70000', '-1', '1.5', '1e3', '0x50', '80abc', 'undefined']
+
+/** An address of documentation (RFC 5737), which no machine has: nobody can listen there. */
+const NO_HOST = '192.0.2.1'
 
 /** Whether this Node takes ES modules by require(), as CommonJS packages that need one expect. */
 function requiresModules () {
@@ -59,4 +65,36 @@ function assertNativeBytes ({ code, native, copied, disabled, stderr }, bytes) {
   else assert.deepEqual({ native: native.bytes, disabled }, { native: 0, disabled: 'disabled' })
 }
 
-module.exports = { assertNativeBytes, requiresModules, startExample }
+/** The program, which should end by itself; one that listens after all is ended. */
+function runExample (file, port, env) {
+  return run([file, port, '.'], { env: { ...process.env, ...env }, timeout: 30_000 })
+}
+
+/** What is no port is answered as a missing argument is. */
+async function assertRefusesNoPorts (file, usage) {
+  await Promise.all(NO_PORTS.map(async (port) => {
+    const { code, stdout, stderr } = await runExample(file, port)
+    assert.deepEqual({ port, code, stdout, stderr }, { port, code: 1, stdout: '', stderr: usage })
+  }))
+}
+
+/** A port that cannot be had is told in one line; the highest is one. */
+async function assertTellsWhyItCannotListen (t, file) {
+  const server = net.createServer().listen(0, HOST)
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const used = String(server.address().port)
+  const ways = [[HOST, used, 'EADDRINUSE: address already in use'], [NO_HOST, '65535', 'EADDRNOTAVAIL: address not available']]
+  for (const [host, port, why] of ways) {
+    const { code, stdout, stderr } = await runExample(file, port, { HOST: host })
+    assert.deepEqual({ code, stdout, stderr }, { code: 1, stdout: '', stderr: `listen ${why} ${host}:${port}\n` })
+  }
+}
+
+module.exports = {
+  assertNativeBytes,
+  assertRefusesNoPorts,
+  assertTellsWhyItCannotListen,
+  requiresModules,
+  startExample
+}

@@ -1,0 +1,173 @@
+'use strict'
+
+// One request that a file answers: what the head says, which part of the file is the body, and how it leaves.
+
+const fs = require('node:fs')
+const createError = require('http-errors')
+const vary = require('vary')
+const { answerAtOnce } = require('./answer-at-once')
+const { isConditional, isRangeFresh, unmetCondition } = require('./conditions')
+const { sendParts } = require('./multipart')
+const { contentRange, rangesOf } = require('./ranges')
+const { sendOpened } = require('../transfer-file')
+
+/** What the head may no longer say of a body that is not sent. */
+const OF_CONTENT = ['Content-Encoding', 'Content-Language', 'Content-Length', 'Content-Range', 'Content-Type']
+
+class Exchange {
+  /**
+   * @param {(err: Error | null, served?: Served) => void} done called once: an error while the response is untouched,
+   *   or of the transfer
+   */
+  constructor (req, res, settings, done) {
+    this.req = req
+    this.res = res
+    this.settings = settings
+    this.done = done
+    /** What is sent, from when it is open. */
+    this.entry = null
+    this.file = null
+  }
+
+  /** Answers with an open file, which it closes. */
+  answer (entry, file) {
+    this.entry = entry
+    this.file = file
+    const { res, settings: { setHeaders } } = this
+    if (isGone(res)) {
+      this.fail(createError(500, 'The response was closed before its file was open', { code: 'ERR_STREAM_PREMATURE_CLOSE' }))
+    } else if (res.headersSent) {
+      this.fail(createError(500, 'Can\'t set headers after they are sent.', { code: 'ERR_HTTP_HEADERS_SENT' }))
+    } else if (setHeaders === undefined) {
+      this.attempt()
+    } else if (file.isCopied) {
+      fs.fstat(file.fd, (err, stat) => err ? this.fail(err) : this.attempt(stat)) // its server is asked
+    } else {
+      this.attempt(fs.fstatSync(file.fd))
+    }
+  }
+
+  attempt (stat) {
+    try {
+      if (stat !== undefined) this.settings.setHeaders(this.res, this.entry.path, stat)
+      this.respond()
+    } catch (err) { // of setHeaders, or of a method that was replaced
+      this.fail(err)
+    }
+  }
+
+  respond () {
+    const { entry, file, req, res } = this
+    const { headers } = req
+    entry.describe(file)
+    const validators = this.validators()
+    if (isConditional(headers)) {
+      const status = unmetCondition(headers, validators)
+      if (status === 412) return this.fail(createError(412))
+      if (status === 304 && isCachable(res.statusCode)) return this.notModified(validators)
+    }
+    let ranges = null
+    if (headers.range !== undefined && this.settings.acceptRanges && req.method === 'GET' && res.statusCode === 200 &&
+      isRangeFresh(headers['if-range'], validators)) {
+      ranges = rangesOf(headers.range, file.size)
+      if (ranges?.length === 0) {
+        return this.fail(createError(416, { headers: { 'Content-Range': contentRange(file.size) } }))
+      }
+    }
+    this.setHead(validators)
+    if (ranges === null) this.sendPart(0, file.size)
+    else if (ranges.length === 1) this.sendRange(ranges[0])
+    else this.sendRanges(ranges)
+  }
+
+  /** The response's own, where somebody has set them; then those of the file. */
+  validators () {
+    const { entry, res, settings } = this
+    return {
+      etag: res.getHeader('ETag') ?? (settings.etag ? entry.etag : undefined),
+      lastModified: res.getHeader('Last-Modified') ?? (settings.lastModified ? entry.lastModified : undefined)
+    }
+  }
+
+  /** What a head says of the file, whichever part of it is sent. */
+  setHead ({ etag, lastModified }) {
+    const { entry, res, settings } = this
+    if (settings.acceptRanges && !res.hasHeader('Accept-Ranges')) res.setHeader('Accept-Ranges', 'bytes')
+    if (settings.cacheControl !== null && !res.hasHeader('Cache-Control')) {
+      res.setHeader('Cache-Control', settings.cacheControl)
+    }
+    if (lastModified !== undefined) res.setHeader('Last-Modified', lastModified)
+    if (etag !== undefined) res.setHeader('ETag', etag)
+    if (settings.codings.length > 0) vary(res, 'Accept-Encoding')
+    if (entry.coding !== null) res.setHeader('Content-Encoding', entry.coding)
+    if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', entry.type)
+  }
+
+  notModified (validators) {
+    const { res } = this
+    this.setHead(validators)
+    for (const name of OF_CONTENT) res.removeHeader(name)
+    res.statusCode = 304
+    this.endWithoutBody()
+  }
+
+  sendRange (range) {
+    const { file, res } = this
+    res.statusCode = 206
+    res.setHeader('Content-Range', contentRange(file.size, range))
+    this.sendPart(range.start, range.end - range.start + 1)
+  }
+
+  sendPart (start, length) {
+    const { file, req, res } = this
+    res.setHeader('Content-Length', length)
+    if (req.method === 'HEAD' || length === 0) return this.endWithoutBody()
+    const sent = answerAtOnce(res, file, start, length)
+    if (sent === length) return this.succeed(length, null)
+    const rest = { start: start + sent, end: start + length - 1 }
+    sendOpened(res, this.entry.path, file, rest, (err, result) => {
+      if (err) this.done(withBytesSent(err, sent))
+      else this.succeed(sent + result.bytesSent, result.reason)
+    })
+  }
+
+  /** As one multipart/byteranges body. */
+  sendRanges (ranges) {
+    const { entry, file, res } = this
+    sendParts(res, entry, file, ranges, (err, result) => {
+      if (err) this.done(err)
+      else this.succeed(result.bytesSent, result.reason)
+    })
+  }
+
+  endWithoutBody () {
+    this.file.close()
+    this.res.end()
+    this.succeed(0, null)
+  }
+
+  succeed (bytesSent, reason) {
+    this.done(null, { statusCode: this.res.statusCode, bytesSent, zeroCopy: reason === null, reason })
+  }
+
+  fail (err) {
+    this.file.close()
+    this.done(err)
+  }
+}
+
+function withBytesSent (err, before) {
+  err.bytesSent = (err.bytesSent ?? 0) + before
+  return err
+}
+
+function isCachable (status) {
+  return status >= 200 && status < 300
+}
+
+/** Whether nobody is there any more to take an answer. */
+function isGone (res) {
+  return res.destroyed || res.writableEnded || res.req?.socket?.destroyed === true
+}
+
+module.exports = { Exchange }

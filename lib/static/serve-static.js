@@ -1,0 +1,70 @@
+'use strict'
+
+const { resolve } = require('node:path')
+const createError = require('http-errors')
+const parseUrl = require('parseurl')
+const { answerError } = require('./error-page')
+const { Exchange } = require('./exchange')
+const { candidatesOf, openFirst, servingError } = require('./opening')
+const { staticSettings, validatePath } = require('./options')
+const { redirectToFolder } = require('./redirect')
+const { Root } = require('./root')
+const { Targets } = require('./target')
+
+/** What ends a connection from its other side: nobody is left to be told. */
+const CLIENT_IS_GONE = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'])
+
+function serveStatic (root, options) {
+  validatePath(root, 'root')
+  const settings = staticSettings(options)
+  const path = resolve(root)
+  const site = { settings, root: new Root(path, settings), targets: new Targets(path, settings) }
+  return function serveStatic (req, res, next) {
+    if (req.method === 'GET' || req.method === 'HEAD') serve(site, req, res, next)
+    else if (settings.fallthrough && next) next()
+    else methodNotAllowed(res)
+  }
+}
+
+function serve ({ settings, root, targets }, req, res, next) {
+  const target = targets.of(pathOf(req))
+  if (target.status !== 200) return refuse(createError(target.status), settings, res, next)
+  const exchange = new Exchange(req, res, settings, (err) => {
+    if (err) failed(err, res, next)
+  })
+  openFirst(root, candidatesOf(target.entries, req, res, settings), (err, entry, file) => {
+    if (!err) exchange.answer(entry, file)
+    else if (err.code === 'EISDIR' && settings.redirect && !target.isFolder) redirectToFolder(req, res)
+    else refuse(servingError(err), settings, res, next)
+  })
+}
+
+/** The path of the URL; none, where a folder that a handler is mounted at was asked for without a slash. */
+function pathOf (req) {
+  const { pathname } = parseUrl(req)
+  const isMountPoint = pathname === '/' && !parseUrl.original(req).pathname.endsWith('/')
+  return isMountPoint ? '' : pathname ?? ''
+}
+
+/** There is no file to be sent. */
+function refuse (err, { fallthrough }, res, next) {
+  if (!next) answerError(res, err)
+  else if (fallthrough && err.statusCode < 500) next()
+  else next(err)
+}
+
+/** There is one, but something is the matter. */
+function failed (err, res, next) {
+  if (CLIENT_IS_GONE.has(err.code)) return
+  if (next) next(err)
+  else if (!res.headersSent) answerError(res, servingError(err))
+}
+
+function methodNotAllowed (res) {
+  res.statusCode = 405
+  res.setHeader('Allow', 'GET, HEAD')
+  res.setHeader('Content-Length', '0')
+  res.end()
+}
+
+module.exports = { serveStatic }

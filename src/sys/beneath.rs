@@ -1,0 +1,74 @@
+//! Names below a folder, resolved by the kernel: openat2(2).
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::linux::retry;
+use super::Result;
+
+/// How a name is resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolve {
+    /// Only by what is in memory: `EAGAIN` where a file system would have to be asked (Linux 5.12).
+    pub cached: bool,
+    /// Never into another mount: `EXDEV`.
+    pub same_mount: bool,
+    /// Symbolic links are followed, as long as they stay below the folder; otherwise `ELOOP`.
+    pub links: bool,
+}
+
+/// The mount that a file is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mount {
+    device: (u32, u32),
+    id: u64,
+}
+
+/// Opens a file below `folder` for reading. `EXDEV` where the name leads out of it; `EAGAIN` also when a race
+/// with a rename left that open. Nothing is waited for in a FIFO.
+pub fn open_beneath(folder: &impl AsRawFd, name: &CStr, resolve: Resolve) -> Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let mut how = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
+    how |= if resolve.cached { libc::RESOLVE_CACHED } else { 0 };
+    how |= if resolve.same_mount { libc::RESOLVE_NO_XDEV } else { 0 };
+    how |= if resolve.links { 0 } else { libc::RESOLVE_NO_SYMLINKS };
+    openat2(folder.as_raw_fd(), name, flags, how)
+}
+
+/// A folder as a place to open names below; not to be read. `cached` as of [`Resolve`].
+pub fn open_folder(path: &CStr, cached: bool) -> Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    openat2(libc::AT_FDCWD, path, flags, if cached { libc::RESOLVE_CACHED } else { 0 })
+}
+
+fn openat2(folder: RawFd, name: &CStr, flags: i32, resolve: u64) -> Result<OwnedFd> {
+    // SAFETY: integers all; zeroes are valid, and mean nothing.
+    let mut how: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
+    how.flags = flags as u64;
+    how.resolve = resolve;
+    let size = size_of::<libc::open_how>();
+    let fd = retry(|| {
+        // SAFETY: `name` ends in a NUL, `how` is of the size that is said; both outlive the call.
+        (unsafe { libc::syscall(libc::SYS_openat2, folder, name.as_ptr(), &raw const how, size) }) as isize
+    })?;
+    // SAFETY: the kernel just made the descriptor for us; nobody else knows the number.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// The mount of an open file, from what the kernel has in memory: no file system is asked (statx(2),
+/// `AT_STATX_DONT_SYNC`). `None`: it cannot be told (before Linux 5.8).
+pub fn mount_of(file: &impl AsRawFd) -> Result<Option<Mount>> {
+    let mut statx = MaybeUninit::<libc::statx>::uninit();
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    retry(|| {
+        // SAFETY: the name is an empty C string, `statx` is room for the answer; both outlive the call.
+        (unsafe {
+            libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, libc::STATX_MNT_ID, statx.as_mut_ptr())
+        }) as isize
+    })?;
+    // SAFETY: the call succeeded, and filled it.
+    let statx = unsafe { statx.assume_init() };
+    let device = (statx.stx_dev_major, statx.stx_dev_minor);
+    Ok((statx.stx_mask & libc::STATX_MNT_ID != 0).then_some(Mount { device, id: statx.stx_mnt_id }))
+}
