@@ -40,7 +40,7 @@ async function serveRaw (t, bytes) {
 /** The floor over a folder with files of these lengths. */
 async function startFloor (t, lengths) {
   const folder = temporaryFolder(t)
-  for (const [name, length] of Object.entries(lengths)) fs.writeFileSync(path.join(folder, name), Buffer.alloc(length, name))
+  for (const [name, length] of Object.entries(lengths)) fs.writeFileSync(path.join(folder, name), Buffer.alloc(length))
   const server = await floor.start(folder)
   t.after(server.stop)
   return server
