@@ -124,13 +124,11 @@ async function runCase (each, servers, pace, place) {
   if (each.needsColdFiles) files.cold(place.folder)
   if (!each.needsSlowFiles) return { ...plain, servers: await measure(each, servers, pace, place) }
   const slow = await slowFiles.mount()
-  const link = path.join(place.folder, 'slow')
-  fs.symlinkSync(slow.folder, link)
   try {
-    const beside = { path: slow.names.map((name) => `/slow/${name}`), connections: slow.names.length }
-    return { ...plain, servers: await measure({ ...each, beside }, servers, pace, place) }
+    fs.linkSync(path.join(place.folder, each.file), path.join(slow.folder, each.file))
+    const beside = { path: slow.paths, connections: slow.paths.length }
+    return { ...plain, servers: await measure({ ...each, beside }, servers, pace, { ...place, folder: slow.folder }) }
   } finally {
-    fs.unlinkSync(link)
     await slow.remove()
   }
 }

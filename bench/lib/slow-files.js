@@ -1,8 +1,9 @@
 'use strict'
 
-// Files whose every read takes 100 ms: test/slowfs, mounted where the servers find it.
+// Files whose every read takes 100 ms: test/slowfs.
 
 const { execFileSync } = require('node:child_process')
+const path = require('node:path')
 const { root } = require('./program')
 
 const READ_MS = 100
@@ -15,7 +16,7 @@ function unavailable () {
   return require('../../test/helpers/slowfs').unavailable()
 }
 
-/** `{ folder, names, remove }` */
+/** A folder to be served, which takes other files too, and the paths of the slow ones: `{ folder, paths, remove }`. */
 async function mount () {
   const cleanups = []
   const bytes = Buffer.alloc(BYTES, 1)
@@ -24,7 +25,11 @@ async function mount () {
   const { folder, command } = await require('../../test/helpers/slowfs').mount({ after: (cleanup) => cleanups.push(cleanup) }, files)
   await command('cache drop') // every download reads anew
   await command(`delay read ${READ_MS}`)
-  return { folder, names, remove: async () => { for (const cleanup of cleanups) await cleanup() } }
+  const paths = names.map((name) => `/${path.basename(folder)}/${name}`)
+  const remove = async () => {
+    for (const cleanup of cleanups) await cleanup()
+  }
+  return { folder: path.dirname(folder), paths, remove }
 }
 
 module.exports = { mount, unavailable }
