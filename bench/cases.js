@@ -20,7 +20,15 @@ const FILES = ['1KiB', '16KiB', '128KiB', '1MiB', '64MiB', '1GiB']
 const QUICK_FILES = ['16KiB', '128KiB', '1MiB', '64MiB']
 /** So many connections take their time to be served for the first time. */
 const RAMP_S = 0.8
+const SMALL = ['1KiB', '16KiB', '128KiB']
+
+/** Of which few are sent in a second. */
 const LARGE = ['64MiB', '1GiB']
+
+function columnsOf (file) {
+  if (SMALL.includes(file)) return REQUESTS
+  return LARGE.includes(file) ? RATE : ['requests', ...RATE]
+}
 
 /** How a file's name is read. */
 const spelled = (file) => file.replace(/(\d+)/, '$1 ')
@@ -31,7 +39,7 @@ const bySize = FILES.map((file) => ({
   kind: 'throughput',
   file,
   connections: 16,
-  columns: LARGE.includes(file) ? RATE : ['requests', ...RATE],
+  columns: columnsOf(file),
   quick: QUICK_FILES.includes(file)
 }))
 

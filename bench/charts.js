@@ -76,7 +76,7 @@ function chart ({ title, digits }, data) {
   }
 }
 
-/** SVG by name. */
+/** `{ title, svg }` by name. */
 async function charts (results) {
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')])
   const made = {}
@@ -84,7 +84,7 @@ async function charts (results) {
     const data = rows(results, options)
     if (data.length === 0) continue
     const view = new vega.View(vega.parse(vegaLite.compile(chart(options, data)).spec), { renderer: 'none' })
-    made[name] = await view.toSVG()
+    made[name] = { title: options.title, svg: await view.toSVG() }
   }
   return made
 }

@@ -3,7 +3,7 @@
 // How fast, and at what cost, files are sent by this package, by others, and by the least server there can be.
 //   npm run bench [-- --quick] [--only <case>,...] [--servers <name>,...] [--rounds N] [--seconds S]
 //     [--write | --to <folder>]
-// `--write` puts the results into docs/, where README.md shows them; without either they go to a temporary folder.
+// `--write` puts the results into docs/ and README.md; without either they go to a temporary folder.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -17,7 +17,8 @@ const { probe } = require('./lib/probe')
 const { peakMemory, root } = require('./lib/program')
 const rust = require('./lib/rust')
 const slowFiles = require('./lib/slow-files')
-const { report } = require('./report')
+const { insert } = require('./readme')
+const { report, summary } = require('./report')
 const { servers: selectServers } = require('./servers')
 
 /** Seconds of a round, of the warm-up before each, and before a server's first. */
@@ -25,6 +26,9 @@ const FULL = { rounds: 3, seconds: 1.2, warm: 0.3, first: 0.8 }
 const QUICK = { rounds: 2, seconds: 0.3, warm: 0.1, first: 0.4 }
 
 const DIGITS = 5
+
+const docs = path.join(root, 'docs')
+const readme = path.join(root, 'README.md')
 
 function settings () {
   const list = (text) => text?.split(',')
@@ -41,7 +45,8 @@ function settings () {
   })
   const pace = values.quick ? QUICK : FULL
   return {
-    to: values.write ? path.join(root, 'docs') : values.to,
+    isWritten: values.write,
+    to: values.to,
     cases: select({ only: list(values.only), isQuick: values.quick }),
     servers: selectServers(list(values.servers)),
     pace: { ...pace, rounds: Number(values.rounds ?? pace.rounds), seconds: Number(values.seconds ?? pace.seconds) }
@@ -141,19 +146,24 @@ function json ({ cases, ...rest }) {
 }
 
 /** Writes what was measured, and says where. */
-async function write (results, to) {
-  const folder = to ?? fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-results-'))
+async function write (results, { isWritten, to }) {
+  const folder = isWritten ? docs : to ?? fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-results-'))
   fs.mkdirSync(path.join(folder, 'charts'), { recursive: true })
   const text = report(results)
   fs.writeFileSync(path.join(folder, 'benchmark.json'), json(results))
   fs.writeFileSync(path.join(folder, 'benchmark.md'), text)
-  for (const [name, svg] of Object.entries(await charts(results))) fs.writeFileSync(path.join(folder, 'charts', `${name}.svg`), svg)
+  const drawn = await charts(results)
+  for (const [name, { svg }] of Object.entries(drawn)) fs.writeFileSync(path.join(folder, 'charts', `${name}.svg`), svg)
+  if (isWritten) {
+    const titles = Object.fromEntries(Object.entries(drawn).map(([name, { title }]) => [name, title]))
+    fs.writeFileSync(readme, insert(fs.readFileSync(readme, 'utf8'), summary(results), titles))
+  }
   console.log(text)
   console.error(`written to ${folder}`)
 }
 
 async function main () {
-  const { to, cases, servers: wanted, pace } = settings()
+  const { isWritten, to, cases, servers: wanted, pace } = settings()
   const begin = Date.now()
   rust.build()
   const withReasons = wanted.map((server) => ({ ...server, reason: server.missing() }))
@@ -174,7 +184,7 @@ async function main () {
       console.error(`${each.name}: ${((Date.now() - started) / 1000).toFixed(0)} s`)
     }
     results.tookSeconds = Math.round((Date.now() - begin) / 1000)
-    await write(results, to)
+    await write(results, { isWritten, to })
   } finally {
     place.remove()
   }

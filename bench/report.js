@@ -102,4 +102,4 @@ function report (results) {
   ].join('\n\n') + '\n'
 }
 
-module.exports = { report }
+module.exports = { report, summary }

@@ -155,3 +155,12 @@ test('results are compared by their medians', () => {
   assert.equal(median([4, 1, 3, 2]), 2.5)
   assert.equal(spread([3000, 1, 2], 1), '2.0 (1.0 to 3,000.0)')
 })
+
+test("README's part is written between its marks, again and again", () => {
+  const { insert } = require('../bench/readme')
+  const text = 'before\n<!-- benchmark -->\n<!-- /benchmark -->\nafter\n'
+  const once = insert(text, 'a table', { cpu: 'CPU' })
+  assert.equal(once, 'before\n<!-- benchmark -->\n\na table\n\n![CPU](docs/charts/cpu.svg)\n\n<!-- /benchmark -->\nafter\n')
+  assert.equal(insert(once, 'a table', { cpu: 'CPU' }), once)
+  assert.throws(() => insert('no marks', '', {}), /README\.md has no/)
+})
