@@ -2,6 +2,7 @@
 
 // What is measured, in the order of the report. `columns` are those of bench/columns.js; the first one is what the case
 // is about. `quick` cases are measured by `--quick` too.
+// Cases that have a `short` title are in the summary.
 
 const { isInstalled } = require('./lib/wrk')
 
@@ -40,6 +41,7 @@ const bySize = FILES.map((file) => ({
   file,
   connections: 16,
   columns: columnsOf(file),
+  short: spelled(file),
   quick: QUICK_FILES.includes(file)
 }))
 
@@ -50,7 +52,8 @@ const byConnections = [1, 256, 2000].map((connections) => ({
   file: '1MiB',
   connections,
   warm: connections === 2000 ? RAMP_S : 0,
-  columns: RATE
+  columns: RATE,
+  short: connections === 2000 ? '1 MiB, 2,000 connections' : undefined
 }))
 
 const others = [
@@ -122,7 +125,7 @@ const others = [
   },
   {
     name: 'stalled',
-    title: '5,000 downloads of 64 MiB of which nobody takes anything',
+    title: '5,000 downloads of 64 MiB, or as many as there are descriptors for, of which nobody takes anything',
     kind: 'stalled',
     file: '64MiB',
     files: ['1KiB'],
@@ -130,7 +133,7 @@ const others = [
     connections: 5000,
     rounds: 1,
     ownServers: true,
-    columns: ['beyond', 'heapBeyond', 'stalled', 'idle']
+    columns: ['beyond', 'heapBeyond', 'stalled', 'idle', 'connections']
   }
 ]
 

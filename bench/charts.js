@@ -66,6 +66,7 @@ function chart ({ title, digits }, data) {
     padding: { left: 5, top: 5, bottom: 5, right: 40 },
     ...(isOne ? bars : { ...facets, resolve: { scale: { x: 'independent' } } }),
     config: {
+      aria: false,
       background: 'transparent',
       view: { stroke: null },
       font: 'system-ui, sans-serif',

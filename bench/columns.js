@@ -27,5 +27,6 @@ module.exports = {
   beyond: { title: 'resident bytes beyond idle', digits: 0, isRelative: true },
   heapBeyond: { title: 'heap bytes beyond idle', digits: 0 },
   stalled: { title: 'resident bytes', digits: 0 },
-  idle: { title: 'idle connection', digits: 0 }
+  idle: { title: 'idle connection', digits: 0 },
+  connections: { title: 'connections', digits: 0 }
 }

@@ -22,7 +22,7 @@ const { report, summary } = require('./report')
 const { servers: selectServers } = require('./servers')
 
 /** Seconds of a round, of the warm-up before each, and before a server's first. */
-const FULL = { rounds: 3, seconds: 1.2, warm: 0.3, first: 0.8 }
+const FULL = { rounds: 3, seconds: 1, warm: 0.3, first: 0.7 }
 const QUICK = { rounds: 2, seconds: 0.3, warm: 0.1, first: 0.4 }
 
 const DIGITS = 5
@@ -123,7 +123,7 @@ async function measure (each, servers, pace, { parent, folder }) {
 
 /** The same, with files that are slow or cold if it needs them. */
 async function runCase (each, servers, pace, place) {
-  const plain = { name: each.name, title: each.title, columns: each.columns, kind: each.kind }
+  const plain = { name: each.name, title: each.title, short: each.short, columns: each.columns, kind: each.kind }
   const reason = each.missing?.() || (each.needsSlowFiles && slowFiles.unavailable())
   if (reason) return { ...plain, reason, servers: {} }
   if (each.needsColdFiles) files.cold(place.folder)

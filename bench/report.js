@@ -25,14 +25,14 @@ function isTold (results, caseName, column) {
   return results.servers.some(({ name }) => values(results, caseName, name, column))
 }
 
-/** A matrix of one column over several cases, as times that of this package. */
-function matrix (results, column, isRelevant) {
-  const relevant = results.cases.filter(isRelevant).filter(({ name }) => isTold(results, name, column))
+/** A matrix of one column over the cases of the summary, as times that of this package. */
+function matrix (results, column) {
+  const relevant = results.cases.filter(({ name, short }) => short && isTold(results, name, column))
   if (relevant.length === 0) return NOTHING
   const rows = results.servers.map(({ name, title }) => [
     title, ...relevant.map((each) => ratio(times(results, each.name, column, name, baseOf(results, each.name))))
   ])
-  return table(['', ...relevant.map(({ short, name }) => short ?? name)], rows)
+  return table(['', ...relevant.map(({ short }) => short)], rows)
 }
 
 function cell (results, caseName, server, column) {
@@ -73,14 +73,13 @@ function targetTable (results) {
 /** Markdown without the heading of the document. */
 function summary (results) {
   const versions = results.servers.filter(({ version }) => version).map(({ name, version }) => `${name} ${version}`)
-  const isMatrix = ({ kind }) => kind === 'throughput'
   return [
     `${describe(results.machine)}; ${versions.join(', ')}. Median of ${results.rounds} rounds of ${results.seconds} s.`,
     ...results.skipped.map(({ name, reason }) => `Skipped: ${name} (${reason}).`),
     '**Bytes a second**, this package = 1x; more is better.',
-    matrix(results, 'rate', isMatrix),
+    matrix(results, 'rate'),
     '**CPU for the same bytes**, this package = 1x; less is better.',
-    matrix(results, 'cost', isMatrix)
+    matrix(results, 'cost')
   ].filter((text) => text !== NOTHING).join('\n\n')
 }
 

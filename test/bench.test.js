@@ -156,7 +156,7 @@ test('results are compared by their medians', () => {
   assert.equal(spread([3000, 1, 2], 1), '2.0 (1.0 to 3,000.0)')
 })
 
-test("README's part is written between its marks, again and again", () => {
+test('the part of README.md is written between its marks, again and again', () => {
   const { insert } = require('../bench/readme')
   const text = 'before\n<!-- benchmark -->\n<!-- /benchmark -->\nafter\n'
   const once = insert(text, 'a table', { cpu: 'CPU' })

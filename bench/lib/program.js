@@ -30,6 +30,12 @@ function anonymousMemory (pid) {
   return Number(kilobytes) * 1024
 }
 
+/** How many files a process of ours may have open. */
+function mostOpenFiles () {
+  const [, most] = /^Max open files +\d+ +(\d+)/m.exec(fs.readFileSync('/proc/self/limits', 'latin1'))
+  return Number(most)
+}
+
 /** Ends a process that we started. */
 async function stop (child) {
   if (child.exitCode !== null || child.signalCode !== null) return
@@ -55,11 +61,17 @@ async function start (file, args, { isNode = false, ...options } = {}) {
     child.once('error', reject)
     child.once('exit', (code, signal) => reject(new Error(`${path.basename(file)} ${args.join(' ')} has ended: ${signal ?? code}`)))
   })
+  const exit = new AbortController()
+  child.once('exit', () => exit.abort(new Error('the server has ended')))
   const ask = async (message) => {
     child.send(message)
-    return (await once(child, 'message', { signal: AbortSignal.timeout(60_000) }))[0]
+    try {
+      return (await once(child, 'message', { signal: exit.signal }))[0]
+    } catch (err) {
+      throw err.cause ?? err
+    }
   }
   return { child, pids: [child.pid], port, ask: isNode ? ask : null, stop: () => stop(child) }
 }
 
-module.exports = { anonymousMemory, cpuSeconds, peakMemory, root, start, stop }
+module.exports = { anonymousMemory, cpuSeconds, mostOpenFiles, peakMemory, root, start, stop }

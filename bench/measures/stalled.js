@@ -5,12 +5,16 @@
 
 const { setTimeout: sleep } = require('node:timers/promises')
 const { hold } = require('../lib/load')
-const { anonymousMemory } = require('../lib/program')
+const { anonymousMemory, mostOpenFiles } = require('../lib/program')
 
 const WARM_UP = 200
 const SETTLE_MS = 300
 const STEADY_BYTES = 256 << 10
 const TRIES = 20
+
+/** What a server has open for a download at most, and beside all downloads. */
+const DESCRIPTORS_EACH = 4
+const DESCRIPTORS_BESIDE = 400
 
 async function now (server) {
   const own = await server.ask?.({ about: 'memory' })
@@ -47,9 +51,10 @@ async function each (start, options) {
   }
 }
 
-module.exports = async ({ start, folder, length }, { file, small, connections }) => {
+module.exports = async ({ start, folder, length }, { file, small, connections: wanted }) => {
+  const connections = Math.min(wanted, Math.floor((mostOpenFiles() - DESCRIPTORS_BESIDE) / DESCRIPTORS_EACH) - WARM_UP)
   const idle = await each(() => start(folder), { path: `/${small}`, connections, hold: 'idle' })
   const stalled = await each(() => start(folder), { path: `/${file}`, connections, hold: 'stalled', expect: length })
   const beyond = (name) => stalled[name] === undefined ? undefined : stalled[name] - idle[name]
-  return { idle: idle.resident, stalled: stalled.resident, beyond: beyond('resident'), heapBeyond: beyond('heap') }
+  return { idle: idle.resident, stalled: stalled.resident, beyond: beyond('resident'), heapBeyond: beyond('heap'), connections }
 }
