@@ -74,7 +74,8 @@ function targetTable (results) {
 function summary (results) {
   const versions = results.servers.filter(({ version }) => version).map(({ name, version }) => `${name} ${version}`)
   return [
-    `${describe(results.machine)}; ${versions.join(', ')}. Median of ${results.rounds} rounds of ${results.seconds} s.`,
+    `${describe(results.machine)}; ${versions.join(', ')}. Median of ${results.rounds} rounds of ${results.seconds} s; ` +
+    `the machine's load was ${number(results.machine.loadBefore, 1)} before.`,
     ...results.skipped.map(({ name, reason }) => `Skipped: ${name} (${reason}).`),
     '**Bytes a second**, this package = 1x; more is better.',
     matrix(results, 'rate'),
