@@ -8,6 +8,8 @@ const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { describe } = require('./lib/machine')
+const { median, spread } = require('./lib/statistics')
 
 const ROUNDS = Number(process.argv[2] ?? 9)
 const SMALL_FILES = 200
@@ -42,14 +44,8 @@ function measure (options, folder, kind) {
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))
 }
 
-function median (values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]
-}
-
 function cell (rounds, key) {
-  const values = rounds.map((round) => round[key])
-  const text = (value) => value.toLocaleString('en', { maximumFractionDigits: 0 })
-  return `${text(median(values))} (${text(Math.min(...values))} to ${text(Math.max(...values))})`
+  return spread(rounds.map((round) => round[key]), 0)
 }
 
 function main () {
@@ -58,8 +54,7 @@ function main () {
     for (let i = 0; i < SMALL_FILES; i++) fs.writeFileSync(path.join(folder, `small-${i}`), Buffer.alloc(SMALL_BYTES, i))
     fs.writeFileSync(path.join(folder, 'large'), Buffer.alloc(LARGE_BYTES, 1))
     const modes = { no: [], yes: ['--require', path.join(__dirname, '..', 'register.js')] }
-    console.log(`Node ${process.version}, Linux ${os.release()}, ${os.cpus()[0].model.trim()}, ${os.cpus().length} cores; ` +
-      `${new Date().toISOString().slice(0, 10)}; median (min to max) of ${ROUNDS} rounds\n`)
+    console.log(`${describe()}; median (min to max) of ${ROUNDS} rounds\n`)
     console.log('| read | register | ms | CPU ms | CPU, with : without |')
     console.log('| --- | --- | ---: | ---: | ---: |')
     for (const [kind, { name }] of Object.entries(cases)) {

@@ -7,11 +7,12 @@
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const net = require('node:net')
-const os = require('node:os')
 const path = require('node:path')
 const { once } = require('node:events')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { EAGAIN, promises, sendfile, trySendfile } = require('sendfile-native')
+const { describe } = require('./lib/machine')
+const { median, number, spread } = require('./lib/statistics')
 
 const ROUNDS = 7
 const ITERATIONS = 200_000
@@ -65,10 +66,6 @@ async function fullSocket (file) {
   return { socket, close: () => { socket.destroy(); peer.destroy() } }
 }
 
-function median (values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]
-}
-
 async function main () {
   const file = fs.openSync(FILE, 'r')
   const devNull = fs.openSync('/dev/null', 'w')
@@ -109,9 +106,7 @@ async function main () {
   }
   close()
 
-  const ns = (value) => Math.round(value).toLocaleString('en')
-  console.log(`Node ${process.version}, Linux ${os.release()}, ${os.cpus()[0].model.trim()}, ${os.cpus().length} cores; ` +
-    `${new Date().toISOString().slice(0, 10)}; median (min to max) of ${ROUNDS} rounds`)
+  console.log(`${describe()}; median (min to max) of ${ROUNDS} rounds`)
   console.log()
   console.log('| call | ns | over the bare call |')
   console.log('| --- | ---: | ---: |')
@@ -119,8 +114,8 @@ async function main () {
   for (const [name, values] of results) {
     const middle = median(values)
     if (name.startsWith('bare')) bare = middle
-    const over = middle === bare ? '' : `+${ns(middle - bare)}`
-    console.log(`| ${name} | ${ns(middle)} (${ns(Math.min(...values))} to ${ns(Math.max(...values))}) | ${over} |`)
+    const over = middle === bare ? '' : `+${number(middle - bare, 0)}`
+    console.log(`| ${name} | ${spread(values, 0)} | ${over} |`)
   }
 }
 

@@ -12,6 +12,7 @@ const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { monitorEventLoopDelay } = require('node:perf_hooks')
+const { describe } = require('./lib/machine')
 
 const CLIENTS = 64
 const FILE_BYTES = 64 << 20
@@ -112,7 +113,7 @@ async function main () {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-bench-'))
   const file = path.join(folder, 'file')
   fs.writeFileSync(file, Buffer.alloc(FILE_BYTES, 1))
-  console.log(`Node ${process.version}, Linux ${os.release()}, ${os.cpus().length} cores; ${SECONDS} s each, ${CLIENTS} clients\n`)
+  console.log(`${describe()}; ${SECONDS} s each, ${CLIENTS} clients\n`)
   console.log('| server | loop delay p50 ms | p99 ms | max ms | GiB/s | CPU s a GiB |')
   console.log('| --- | ---: | ---: | ---: | ---: | ---: |')
   const cases = [

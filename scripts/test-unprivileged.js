@@ -13,7 +13,8 @@ const NOBODY = 65534
 const root = path.join(__dirname, '..')
 
 /** What is not copied: history, caches, and what cargo built apart from the helpers of the tests. */
-const HELPERS = ['target', 'target/debug', 'target/debug/libtestkit.so', 'target/debug/slowfs']
+const HELPERS = ['target', 'target/debug', ...['libtestkit.so', 'slowfs', 'bench-load', 'bench-floor'].map((name) => `target/debug/${name}`)]
+const PACKAGES = ['testkit', 'slowfs', 'bench-load', 'bench-floor'].flatMap((name) => ['-p', name])
 
 function isWanted (file) {
   const name = path.relative(root, file)
@@ -32,7 +33,7 @@ function main () {
     console.error('test:unprivileged: only root can run something as somebody else, over files that are not theirs')
     return 1
   }
-  if (run('cargo', ['build', '--locked', '-p', 'testkit', '-p', 'slowfs'], { cwd: root }) !== 0) return 1
+  if (run('cargo', ['build', '--locked', ...PACKAGES], { cwd: root }) !== 0) return 1
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-unprivileged-'))
   try {
     const copy = path.join(folder, 'repository')
