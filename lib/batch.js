@@ -5,7 +5,7 @@
 
 const { AsyncResource } = require('node:async_hooks')
 const { addon } = require('./binding')
-const { copy } = require('./copy')
+const { copyPart } = require('./copy')
 const { descriptorOfSocket, queuedInHandle } = require('./descriptor')
 const { socketReason } = require('./eligibility')
 const { Sending } = require('./environment')
@@ -204,10 +204,9 @@ class Batch {
       const rest = (err) => err ? settled(err) : write(after, settled)
       if (region === null) return rest(null)
       if (region.isSettled) return socket.destroy() // cancelled while its head left: its file is closed
-      const { file, offset, length } = region
       region.batch = this
       this.copying = { sent: 0, underWay: 0, stop () {} } // before the first piece is read
-      this.copying = copy(file, offset, length, write, rest)
+      this.copying = copyPart(region, write, rest)
     })
   }
 

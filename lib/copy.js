@@ -48,49 +48,51 @@ function copy (file, offset, length, write, done) {
   return state
 }
 
-/**
- * The same of a gather list: bytes before each part of the file, and bytes after the last.
- * @param {{ parts: { before: Buffer, offset: number, length: number }[], after: Buffer }} list
- * @returns {{ sent: number, stop(): void }}
- */
+/** The same of several parts of the file, with bytes before each, and after the last. */
 function copyList (file, { parts, after }, write, done) {
   const state = {
     before: 0,
     current: null,
+    isStopped: false,
     get sent () { return this.before + (this.current?.sent ?? 0) },
+    get underWay () { return this.current?.underWay ?? 0 },
     stop () {
-      this.current?.stop()
       this.isStopped = true
-    },
-    isStopped: false
+      this.current?.stop()
+    }
   }
-  const bytes = (chunk, written) => {
-    const then = (err) => {
+  const writeBytes = (bytes, next) => {
+    const written = (err) => {
       if (state.isStopped) return
       if (err) return done(err)
-      state.before += chunk.length
-      written()
+      state.before += bytes.length
+      next()
     }
     try {
-      write(chunk, then)
+      write(bytes, written)
     } catch (err) { // as in `copy`
       done(err)
     }
   }
-  const next = (index) => {
-    if (index === parts.length) return bytes(after, () => done(null))
+  const copyFrom = (index) => {
+    if (index === parts.length) return writeBytes(after, () => done(null))
     const { before, offset, length } = parts[index]
-    bytes(before, () => {
+    writeBytes(before, () => {
       state.current = copy(file, offset, length, write, (err) => {
         if (err) return done(err)
         state.before += length
         state.current = null
-        next(index + 1)
+        copyFrom(index + 1)
       })
     })
   }
-  next(0)
+  copyFrom(0)
   return state
 }
 
-module.exports = { copy, copyList }
+/** Of a part of a file, or of a list of them: `{ file, offset, length, list }`. */
+function copyPart ({ file, offset, length, list }, write, done) {
+  return list ? copyList(file, list, write, done) : copy(file, offset, length, write, done)
+}
+
+module.exports = { copy, copyPart }

@@ -191,11 +191,21 @@ class Sending extends Request {
   submit (before, after) {
     awaitTurn()
     const { region } = this
+    if (region?.list) return this.submitList(before, region, after)
     const file = region === null || region.length === 0 ? null : region.file.id
     return this.proceed(file === null
       ? environment.transfer(this.id, this.fd, before, null, 0, 0, after, false, true)
       : environment.transfer(this.id, this.fd, before, file, region.offset, region.length, after,
           region.holdsTail, region.mayCopy))
+  }
+
+  submitList (before, { file, holdsTail, list, mayCopy }, after) {
+    const heads = Buffer.concat(list.parts.map(({ before }) => before))
+    const layout = list.parts.flatMap(({ before, offset, length }) => [before.length, offset, length])
+    const end = after === null ? list.after : Buffer.concat([list.after, after])
+    return this.proceed(
+      environment.transferList(this.id, this.fd, before, file.id, heads, Float64Array.from(layout), end, holdsTail,
+        mayCopy))
   }
 
   proceed (outcome) {

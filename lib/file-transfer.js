@@ -51,6 +51,8 @@ class FileTransfer extends AsyncResource {
     this.file = null
     this.offset = 0
     this.length = 0
+    /** Several parts of it, and bytes between them, instead. */
+    this.list = settings.list
     this.timer = null
     this.listeners = null
     this.life = null
@@ -111,10 +113,10 @@ class FileTransfer extends AsyncResource {
   }
 
   take (file) {
-    const { start, end, list, onProgress } = this.settings
+    const { start, end, onProgress } = this.settings
     this.file = file
     this.offset = Math.min(start, file.size)
-    this.length = list?.length ?? Math.max(Math.min(end + 1, file.size) - this.offset, 0)
+    this.length = this.list?.length ?? Math.max(Math.min(end + 1, file.size) - this.offset, 0)
     if (channels.start.hasSubscribers) channels.start.publish(this.message())
     if (onProgress) {
       this.timer = setInterval(() => this.tell(this.progress()), PROGRESS_MS)
@@ -211,10 +213,20 @@ class FileTransfer extends AsyncResource {
     return { destination, file: typeof source === 'number' ? source : source.toString(), offset, length, duration }
   }
 
-  /** Until it is settled. */
+  /** The next such event, until it is settled. */
   listen (target, event, listener) {
     if (isEventTarget(target)) target.addEventListener(event, listener)
     else target.once(event, listener)
+    this.remember(target, event, listener)
+  }
+
+  /** Each such event, until it is settled. */
+  listenOn (emitter, event, listener) {
+    emitter.on(event, listener)
+    this.remember(emitter, event, listener)
+  }
+
+  remember (target, event, listener) {
     this.listeners = [...this.listeners ?? [], { target, event, listener }]
   }
 

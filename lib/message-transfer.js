@@ -3,7 +3,7 @@
 const { errorMonitor } = require('node:events')
 const http = require('node:http')
 const net = require('node:net')
-const { copy } = require('./copy')
+const { copyPart } = require('./copy')
 const { socketReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
 const { contentLengthMismatch, destinationClosed, responseBusy, truncated } = require('./errors')
@@ -90,32 +90,25 @@ class MessageTransfer extends FileTransfer {
     if (length === 0 && !this.isShort) return this.finish()
     this.isQueued = true
     if (guard.isWrapped || !(message.socket instanceof net.Socket)) this.copyBody()
-    else this.queueBody()
+    else this.queueRegion()
   }
 
-  queueBody () {
+  queueRegion () {
     const { destination: message, settings } = this
-    equip(message.socket)
-    const corks = settings.endDestination ? message.writableCorked : 0
-    this.queueRegions()
-    // Its end would take the corks out, but waits for these bytes.
-    for (let n = 0; n < corks; n++) message.uncork()
-  }
-
-  queueRegions () {
-    this.region = this.queueRegion(this.offset, this.length, this.settings.endDestination)
-  }
-
-  queueRegion (offset, length, isLast) {
     const region = new Region(this)
     region.file = this.file
-    region.offset = offset
-    region.length = length
+    region.offset = this.offset
+    region.length = this.length
+    region.list = this.list
     region.copies = this.reason
-    region.mayCopy = this.settings.fallback
-    region.holdsTail = isLast
-    this.guard.writeChunk(region.asChunk(length), (err) => { if (err) region.settle(err) })
-    return region
+    region.mayCopy = settings.fallback
+    region.holdsTail = settings.endDestination
+    this.region = region
+    equip(message.socket)
+    const corks = settings.endDestination ? message.writableCorked : 0
+    this.guard.writeChunk(region.asChunk(this.length), (err) => { if (err) region.settle(err) })
+    // Its end would take the corks out, but waits for these bytes.
+    for (let n = 0; n < corks; n++) message.uncork()
   }
 
   regionSettled (region, err) {
@@ -135,19 +128,22 @@ class MessageTransfer extends FileTransfer {
   copyBody () {
     const { destination: message, guard } = this
     count.fallback(this.reason)
+    // A wrapper need not call back for each write: what tells that it takes more is its 'drain'. One listener for all:
+    // who hands it on to a stream of its own may not take it back from there.
+    let drained = null
+    this.listenOn(message, 'drain', () => {
+      const next = drained
+      drained = null
+      next?.(null)
+    })
     const writePiece = (bytes, written) => {
-      // A wrapper need not call back for each write: what tells that it takes more is its 'drain'.
-      if (guard.writeChunk(bytes) === false && !message.destroyed) message.once('drain', () => written(null))
+      if (guard.writeChunk(bytes) === false && !message.destroyed) drained = written
       else setImmediate(written, null)
     }
-    this.copying = this.startCopying(writePiece, (err) => {
+    this.copying = copyPart(this, writePiece, (err) => {
       if (err) this.failWith(err)
       else this.tryToFinish()
     })
-  }
-
-  startCopying (write, done) {
-    return copy(this.file, this.offset, this.length, write, done)
   }
 
   /** When there is no body, or it is behind. */

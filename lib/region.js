@@ -20,6 +20,8 @@ class Region {
     this.file = null
     this.offset = 0
     this.length = 0
+    /** Several parts of the file, and bytes between them, instead: `length` is of all. */
+    this.list = null
     /** Whether the last bytes are left for the JavaScript thread. */
     this.holdsTail = false
     /** Whether native threads may read it, should the kernel refuse to send it. */

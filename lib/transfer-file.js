@@ -5,7 +5,6 @@ const net = require('node:net')
 const { isForeignRuntime } = require('./eligibility')
 const { aborted, destinationClosed, invalidArgType } = require('./errors')
 const { withBytesSent } = require('./file-transfer')
-const { ListTransfer } = require('./list-transfer')
 const { MessageTransfer } = require('./message-transfer')
 const { sourceOf } = require('./open-file')
 const { transferOptions } = require('./options')
@@ -26,25 +25,14 @@ function transferFile (destination, file, options) {
 /**
  * The same of a file that is open already, and is closed by it.
  * @param {string} path what it was opened by
- * @param {{ start: number, end: number }} part in bytes, inclusive
+ * @param {{ start: number, end: number } | { list: object }} part in bytes, inclusive; or several, with bytes before
+ *   each and after the last, to an http message or a Writable:
+ *   `{ parts: { before: Buffer, offset: number, length: number }[], after: Buffer, length: number }`
  * @param {(err: Error | null, result?: object) => void} done
  */
 function sendOpened (destination, path, file, part, done) {
-  sendWith(transferTo(destination), destination, path, file, part, done)
-}
-
-/**
- * The same of several parts of a file, to an http message or a Writable.
- * @param {{ parts: { before: Buffer, offset: number, length: number }[], after: Buffer, length: number }} list bytes
- *   before each part, and after the last; bytes in all
- */
-function sendList (destination, path, file, list, done) {
-  const Transfer = transferTo(destination)
-  sendWith(Transfer === MessageTransfer ? ListTransfer : Transfer, destination, path, file, { list }, done)
-}
-
-function sendWith (Transfer, destination, path, file, part, done) {
   const settings = { ...transferOptions(), ...part }
+  const Transfer = transferTo(destination)
   const transfer = new Transfer(destination, path, settings, (result) => done(null, result), done)
   transfer.opened = { err: null, file }
   transfer.start()
@@ -65,4 +53,4 @@ function transferTo (destination) {
     'an instance of net.Socket, http.ServerResponse, http.ClientRequest, or Writable', destination)
 }
 
-module.exports = { sendList, sendOpened, transferFile }
+module.exports = { sendOpened, transferFile }

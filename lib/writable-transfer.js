@@ -1,7 +1,7 @@
 'use strict'
 
 const net = require('node:net')
-const { copy, copyList } = require('./copy')
+const { copyPart } = require('./copy')
 const { writableReason } = require('./eligibility')
 const { FileTransfer } = require('./file-transfer')
 const { count } = require('./stats')
@@ -32,10 +32,7 @@ class WritableTransfer extends FileTransfer {
       if (err) this.failWith(err)
       else this.complete()
     }
-    const { list } = this.settings
-    this.copying = list
-      ? copyList(this.file, list, write, done)
-      : copy(this.file, this.offset, this.length, write, done)
+    this.copying = copyPart(this, write, done)
   }
 
   progress () {

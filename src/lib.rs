@@ -218,6 +218,38 @@ impl Environment {
         self.0.answer(socket, head, file, offset as u64, len as u64) as f64
     }
 
+    /// The same of several pieces of a file, with bytes before each: `layout` has for each how many of `heads` those
+    /// are, the offset and the length of the piece.
+    #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments, reason = "as of `transfer`")]
+    pub fn transfer_list(
+        &self,
+        id: f64,
+        socket: i32,
+        before: Option<Uint8Array>,
+        file: f64,
+        heads: &[u8],
+        layout: &[f64],
+        after: &[u8],
+        holds_tail: bool,
+        may_copy: bool,
+    ) -> Result<Option<f64>> {
+        let file = self.file(file)?;
+        let mut parts = Vec::with_capacity(layout.len() / 3 * 2 + 1);
+        let mut bytes = before.map_or_else(Vec::new, |bytes| bytes.to_vec());
+        let mut heads = heads;
+        for piece in layout.chunks_exact(3) {
+            let (head, rest) = heads.split_at_checked(piece[0] as usize).unwrap_or((heads, &[]));
+            heads = rest;
+            bytes.extend_from_slice(head);
+            parts.push(Part::Bytes(std::mem::take(&mut bytes)));
+            let (offset, len) = (piece[1] as u64, piece[2] as u64);
+            parts.push(Part::Region(Region { file: Arc::clone(&file), offset, len }));
+        }
+        parts.push(Part::Bytes(after.to_vec()));
+        Ok(outcome(&self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
+    }
+
     /// Goes on with a gather list from this thread, when 1 was delivered to its `id`.
     #[napi(catch_unwind)]
     pub fn finish(&self, id: f64, socket: i32) -> Option<f64> {

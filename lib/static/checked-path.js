@@ -6,7 +6,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const fs = require('node:fs')
 const { constants } = require('node:os')
-const { join, sep } = require('node:path')
+const { join, resolve, sep } = require('node:path')
 const { systemError } = require('../errors')
 const { READING, adoptOpened } = require('../open-file')
 
@@ -23,9 +23,10 @@ async function openChecked ({ path, symlinks }, { name, path: wanted }, answer) 
   let handle
   try {
     const folder = await fs.promises.realpath(path)
-    const real = await fs.promises.realpath(wanted)
+    // Below the folder that was found: a link in its path may be turned to another meanwhile.
+    const real = await fs.promises.realpath(join(folder, name))
     if (!isBelow(folder, real)) throw refusal(EXDEV, wanted)
-    if (!symlinks && real !== join(folder, name)) throw refusal(ELOOP, wanted)
+    if (!symlinks && real !== resolve(folder, name)) throw refusal(ELOOP, wanted)
     handle = await fs.promises.open(real, READING | O_NOFOLLOW)
     if (!isBelow(folder, await placeOf(handle, real))) throw refusal(EXDEV, wanted)
   } catch (err) {
@@ -37,7 +38,7 @@ async function openChecked ({ path, symlinks }, { name, path: wanted }, answer) 
 }
 
 function isBelow (folder, path) {
-  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 }
 
 /** Where an open file lies: folders may have been exchanged since its name was resolved. */

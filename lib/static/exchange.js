@@ -7,7 +7,7 @@ const createError = require('http-errors')
 const vary = require('vary')
 const { answerAtOnce } = require('./answer-at-once')
 const { isConditional, isRangeFresh, unmetCondition } = require('./conditions')
-const { sendParts } = require('./multipart')
+const { multipartOf } = require('./multipart')
 const { contentRange, rangesOf } = require('./ranges')
 const { sendOpened } = require('../transfer-file')
 
@@ -120,23 +120,32 @@ class Exchange {
 
   sendPart (start, length) {
     const { file, req, res } = this
-    res.setHeader('Content-Length', length)
+    this.promise(length)
     if (req.method === 'HEAD' || length === 0) return this.endWithoutBody()
     const sent = answerAtOnce(res, file, start, length)
-    if (sent === length) return this.succeed(length, null)
-    const rest = { start: start + sent, end: start + length - 1 }
-    sendOpened(res, this.entry.path, file, rest, (err, result) => {
-      if (err) this.done(withBytesSent(err, sent))
-      else this.succeed(sent + result.bytesSent, result.reason)
-    })
+    if (sent === length) this.succeed(length, null)
+    else this.sendRest({ start: start + sent, end: start + length - 1 }, sent)
   }
 
-  /** As one multipart/byteranges body. */
   sendRanges (ranges) {
-    const { entry, file, res } = this
-    sendParts(res, entry, file, ranges, (err, result) => {
-      if (err) this.done(err)
-      else this.succeed(result.bytesSent, result.reason)
+    const { file, res } = this
+    const { type, list } = multipartOf(res.getHeader('Content-Type'), file.size, ranges)
+    res.statusCode = 206
+    res.setHeader('Content-Type', type)
+    this.promise(list.length)
+    this.sendRest({ list }, 0)
+  }
+
+  /** How long the body is, unless somebody has chosen another framing. */
+  promise (length) {
+    const { res } = this
+    if (!res.hasHeader('Transfer-Encoding')) res.setHeader('Content-Length', length)
+  }
+
+  sendRest (part, sent) {
+    sendOpened(this.res, this.entry.path, this.file, part, (err, result) => {
+      if (err) this.done(withBytesSent(err, sent))
+      else this.succeed(sent + result.bytesSent, result.reason)
     })
   }
 

@@ -1,31 +1,27 @@
 'use strict'
 
-// Several ranges of a file as one multipart/byteranges body (RFC 9110, section 14.6): bytes and regions in one list.
+// Several ranges of a file as one multipart/byteranges body (RFC 9110, section 14.6).
 
 const { randomBytes } = require('node:crypto')
-const { sendList } = require('../transfer-file')
 const { contentRange } = require('./ranges')
 
 /**
+ * @param {string} type of the file
+ * @param {number} size of the file
  * @param {{ start: number, end: number }[]} ranges
- * @param {(err: Error | null, result?: object) => void} done
+ * @returns {{ type: string, list: object }} the body's Content-Type, and its gather list, as `sendOpened` takes it
  */
-function sendParts (res, entry, file, ranges, done) {
-  // Never what a file has in it.
-  const boundary = randomBytes(24).toString('hex')
-  const type = res.getHeader('Content-Type')
+function multipartOf (type, size, ranges) {
+  const boundary = randomBytes(24).toString('hex') // never what a file has in it
   const parts = ranges.map((range, index) => ({
     before: Buffer.from(`${index === 0 ? '' : '\r\n'}--${boundary}\r\nContent-Type: ${type}\r\n` +
-      `Content-Range: ${contentRange(file.size, range)}\r\n\r\n`, 'latin1'),
+      `Content-Range: ${contentRange(size, range)}\r\n\r\n`, 'latin1'),
     offset: range.start,
     length: range.end - range.start + 1
   }))
   const after = Buffer.from(`\r\n--${boundary}--\r\n`)
-  const total = parts.reduce((sum, { before, length }) => sum + before.length + length, after.length)
-  res.statusCode = 206
-  res.setHeader('Content-Type', `multipart/byteranges; boundary=${boundary}`)
-  res.setHeader('Content-Length', total)
-  sendList(res, entry.path, file, { parts, after, length: total }, done)
+  const length = parts.reduce((sum, part) => sum + part.before.length + part.length, after.length)
+  return { type: `multipart/byteranges; boundary=${boundary}`, list: { parts, after, length } }
 }
 
-module.exports = { sendParts }
+module.exports = { multipartOf }

@@ -109,8 +109,12 @@ function validateBoolean (value, name) {
   if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value)
 }
 
-function validatePath (value, name) {
+function validateName (value, name) {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
+}
+
+function validatePath (value, name) {
+  validateName(value, name)
   if (value === '') throw invalidArgValue(name, 'must not be empty', value)
   if (value.includes('\0')) throw invalidArgValue(name, 'must be a string without null bytes', value)
 }
@@ -124,4 +128,4 @@ function validateExchange (req, res) {
   }
 }
 
-module.exports = { fileSettings, staticSettings, validateExchange, validatePath }
+module.exports = { fileSettings, staticSettings, validateExchange, validateName, validatePath }

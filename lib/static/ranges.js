@@ -7,17 +7,21 @@ const rangeParser = require('range-parser')
 /** What asks for more pieces than that, after those that touch were joined, gets the whole. */
 const MOST_RANGES = 64
 
+const RANGES = /^bytes=[ \t]*(?:(?:\d+-\d*|-\d+)?[ \t]*(?:,[ \t]*|$))+$/i
+
 /**
  * @param {string | undefined} header
  * @returns {{ start: number, end: number }[] | null} an empty list where none can be satisfied; null for the whole
  */
 function rangesOf (header, size) {
-  if (header === undefined || !/^ *bytes *=/i.test(header)) return null
-  // A suffix that is longer than the file is the file: range-parser refuses it.
-  const clamped = header.replace(/(^|[=,])(\s*)-\s*(\d+)/g, (all, before, space, length) => {
-    return Number(length) > size ? `${before}-${size}` : all
+  if (!RANGES.test(header)) return null
+  // Two things that range-parser refuses: empty elements, and a suffix longer than the file, which is the file.
+  const elements = header.slice(header.indexOf('=') + 1).split(',').map((element) => element.trim())
+  const known = elements.filter((element) => element !== '').map((element) => {
+    return element.startsWith('-') && Number(element.slice(1)) > size ? `-${size}` : element
   })
-  const ranges = rangeParser(size, clamped, { combine: true })
+  if (known.length === 0) return null
+  const ranges = rangeParser(size, `bytes=${known.join(',')}`, { combine: true })
   if (ranges === -1) return []
   return ranges === -2 || ranges.length > MOST_RANGES ? null : ranges
 }

@@ -6,8 +6,8 @@ const createError = require('http-errors')
 const { openFile } = require('../open-file')
 const { Entry } = require('./entry')
 const { Exchange } = require('./exchange')
-const { candidatesOf, openFirst, servingError } = require('./opening')
-const { fileSettings, validateExchange, validatePath } = require('./options')
+const { openPreferred, servingError } = require('./opening')
+const { fileSettings, validateExchange, validateName, validatePath } = require('./options')
 const { Root } = require('./root')
 
 /** So many roots are remembered. */
@@ -25,22 +25,25 @@ const anywhere = {
 function serveFile (req, res, path, options) {
   return new Promise((fulfil, reject) => {
     validateExchange(req, res)
-    validatePath(path, 'path')
     const settings = fileSettings(options)
     const { root } = settings
+    if (root === undefined) validatePath(path, 'path')
+    else validateName(path, 'path')
     const entry = root === undefined ? new Entry(path, resolve(path)) : entryBelow(resolve(root), path)
     const exchange = new Exchange(req, res, settings, (err, served) => err ? reject(err) : fulfil(served))
-    const candidates = candidatesOf([entry], req, res, settings)
-    openFirst(root === undefined ? anywhere : rootAt(resolve(root), settings), candidates, (err, entry, file) => {
+    const from = root === undefined ? anywhere : rootAt(resolve(root), settings)
+    openPreferred(from, [entry], req, res, settings.codings, (err, entry, file) => {
       if (err) reject(servingError(err))
       else exchange.answer(entry, file)
     })
   })
 }
 
+/** A name may come from outside: what is wrong with it is the client's error. */
 function entryBelow (root, path) {
+  if (path.includes('\0') || /\p{Surrogate}/u.test(path)) throw createError(400)
+  if (isAbsolute(path) || path.split(/[\\/]/).includes('..')) throw createError(403)
   const name = normalize(`.${sep}${path}`)
-  if (isAbsolute(path) || name.split(sep).includes('..')) throw createError(403)
   return new Entry(name, join(root, name))
 }
 

@@ -5,7 +5,7 @@ const createError = require('http-errors')
 const parseUrl = require('parseurl')
 const { answerError } = require('./error-page')
 const { Exchange } = require('./exchange')
-const { candidatesOf, openFirst, servingError } = require('./opening')
+const { openPreferred, servingError } = require('./opening')
 const { staticSettings, validatePath } = require('./options')
 const { redirectToFolder } = require('./redirect')
 const { Root } = require('./root')
@@ -27,23 +27,33 @@ function serveStatic (root, options) {
 }
 
 function serve ({ settings, root, targets }, req, res, next) {
-  const target = targets.of(pathOf(req))
+  const path = pathOf(req)
+  if (path === null) return refuse(createError(400), settings, res, next)
+  const target = targets.of(path)
   if (target.status !== 200) return refuse(createError(target.status), settings, res, next)
   const exchange = new Exchange(req, res, settings, (err) => {
     if (err) failed(err, res, next)
   })
-  openFirst(root, candidatesOf(target.entries, req, res, settings), (err, entry, file) => {
+  openPreferred(root, target.entries, req, res, settings.codings, (err, entry, file) => {
     if (!err) exchange.answer(entry, file)
     else if (err.code === 'EISDIR' && settings.redirect && !target.isFolder) redirectToFolder(req, res)
     else refuse(servingError(err), settings, res, next)
   })
 }
 
-/** The path of the URL; none, where a folder that a handler is mounted at was asked for without a slash. */
+/**
+ * The path of the URL; nothing, where a folder that a handler is mounted at was asked for without a slash.
+ * @returns {string | null} null for what is no URL
+ */
 function pathOf (req) {
-  const { pathname } = parseUrl(req)
-  const isMountPoint = pathname === '/' && !parseUrl.original(req).pathname.endsWith('/')
-  return isMountPoint ? '' : pathname ?? ''
+  try {
+    const { pathname } = parseUrl(req)
+    const original = parseUrl.original(req)
+    const isMountPoint = pathname === '/' && !original.pathname.endsWith('/')
+    return isMountPoint ? '' : pathname ?? ''
+  } catch { // such as "http://[" in the place of a path
+    return null
+  }
 }
 
 /** There is no file to be sent. */
@@ -56,6 +66,8 @@ function refuse (err, { fallthrough }, res, next) {
 /** There is one, but something is the matter. */
 function failed (err, res, next) {
   if (CLIENT_IS_GONE.has(err.code)) return
+  // As send: also for who answers without looking at the error.
+  if (!res.headersSent) for (const [name, value] of Object.entries(err.headers ?? {})) res.setHeader(name, value)
   if (next) next(err)
   else if (!res.headersSent) answerError(res, servingError(err))
 }
