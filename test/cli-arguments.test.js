@@ -91,8 +91,8 @@ test('a port that is taken, and an address that is not here, are told in a line'
 test('without --port it is 8080, or the next that is free', async (t) => {
   // Somebody else's server may be there already, and is as good.
   await occupy(t, 8080).catch((err) => assert.equal(err.code, 'EADDRINUSE'))
-  const first = await startCli(t, '.', [])
-  const second = await startCli(t, '.', [])
+  const first = await startCli(t, '.', { options: [] })
+  const second = await startCli(t, '.', { options: [] })
   assert.ok(first.port > 8080 && first.port < 8180, first.port)
   assert.ok(second.port > first.port && second.port < 8180, second.port)
   assert.equal((await second.get('/README.md')).status, 200)
@@ -110,7 +110,7 @@ test('it listens on the loopback address, and says where and what', async (t) =>
 
 test('for other machines it prints every address, and warns', async (t) => {
   for (const [host, kind, shared] of [['0.0.0.0', 'folder', '.'], ['::', 'file', 'README.md']]) {
-    const { port, urls, output, get } = await startCli(t, shared, ['--port', '0', '--host', host])
+    const { port, urls, output, get } = await startCli(t, shared, { options: ['--port', '0', '--host', host] })
     assert.ok(urls.includes(`http://127.0.0.1:${port}/${kind === 'file' ? shared : ''}`))
     const addresses = Object.values(require('node:os').networkInterfaces()).flat().filter(({ family, address }) => {
       return !address.startsWith('fe80:') && (host === '::' || family === 'IPv4' || family === 4)
@@ -122,7 +122,7 @@ test('for other machines it prints every address, and warns', async (t) => {
 })
 
 test('an IPv6 address is a URL', async (t) => {
-  const { urls, port } = await startCli(t, '.', ['--port', '0', '--host', '::1']).catch((err) => {
+  const { urls, port } = await startCli(t, '.', { options: ['--port', '0', '--host', '::1'] }).catch((err) => {
     if (/EADDRNOTAVAIL|EAFNOSUPPORT/.test(err.message)) return { urls: null }
     throw err
   })

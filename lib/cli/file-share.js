@@ -22,8 +22,8 @@ class FileShare {
 
   /** As serveFile. */
   async answer (req, res) {
-    const { names } = namesOf(req)
-    if (names.length > 1 || (names.length === 1 && names[0] !== this.name)) throw createError(404)
+    const { names, isFolder } = namesOf(req)
+    if (names.length > 0 && (names.length > 1 || names[0] !== this.name || isFolder)) throw createError(404)
     res.setHeader('Content-Disposition', this.disposition)
     return serveFile(req, res, this.path)
   }

@@ -18,10 +18,10 @@ function runCli (args, options) {
 
 /**
  * The program over a folder or a file, until the test ends.
- * @param {string[]} [options] of the command
+ * @param {{ options?: string[], env?: object }} [settings] options of the command
  */
-async function startCli (t, shared, options = ['--port', '0']) {
-  const child = spawn(process.execPath, [PROGRAM, shared, ...options], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+async function startCli (t, shared, { options = ['--port', '0'], env = process.env } = {}) {
+  const child = spawn(process.execPath, [PROGRAM, shared, ...options], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => { output[stream] += text })
