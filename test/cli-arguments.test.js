@@ -6,7 +6,7 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const net = require('node:net')
 const path = require('node:path')
-const { temporaryFile, temporaryFolder, test } = require('./helpers')
+const { temporaryFile, temporaryFolder, test, until } = require('./helpers')
 const { HOST, PROGRAM, runCli, startCli } = require('./helpers/cli')
 const { version } = require('sendfile-native/package.json')
 
@@ -116,6 +116,7 @@ test('for other machines it prints every address, and warns', async (t) => {
       return !address.startsWith('fe80:') && (host === '::' || family === 'IPv4' || family === 4)
     })
     assert.equal(urls.length, addresses.length)
+    await until(() => output.stderr.includes('\n'))
     assert.equal(output.stderr, `Whoever can reach this machine can read the ${kind}.\n`)
     assert.equal((await get('/')).status, 200)
   }

@@ -22,8 +22,9 @@ async function shareAndBegin (t) {
 
 test('a signal ends it, whoever is connected', async (t) => {
   for (const signal of ['SIGINT', 'SIGTERM']) {
-    const { port, get, end } = await startCli(t, temporaryFolder(t))
+    const { port, get, line, end } = await startCli(t, temporaryFolder(t))
     await get('/') // and its connection is kept
+    await line(/GET/)
     const early = net.connect(port, HOST) // as browsers open them, in advance
     early.on('error', () => {}) // a reset, for all we care
     await once(early, 'connect')

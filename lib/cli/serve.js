@@ -40,8 +40,8 @@ async function serve (share, { host, port }) {
   process.on('exit', () => progress?.erase())
 
   const bound = server.address()
-  console.log(`Sharing ${printable(share.path)}`)
-  for (const url of urlsOf(host, bound)) console.log(`${url}${share.url}`)
+  const urls = urlsOf(host, bound).map((url) => `${url}${share.url}`)
+  console.log([`Sharing ${printable(share.path)}`, ...urls].join('\n'))
   if (!isLoopback(bound.address)) console.error(`Whoever can reach this machine can read the ${share.kind}.`)
 }
 
