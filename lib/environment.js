@@ -143,6 +143,24 @@ function submitRecheck (file, resource, answer) {
   else answer(changed)
 }
 
+let isTurnAwaited = false
+
+/** Before something is sent at once: what leaves on this thread is limited by turns of its loop. */
+function awaitTurn () {
+  if (isTurnAwaited) return
+  isTurnAwaited = true
+  setImmediate(() => {
+    isTurnAwaited = false
+    environment.turn()
+  })
+}
+
+/** Sends a head and a piece of a file at once, as far as that goes: bytes of both. */
+function answer (fd, head, headLength, file, offset, length) {
+  awaitTurn()
+  return environment.answer(fd, head, headLength, file, offset, length)
+}
+
 /** The engine hands it back: its last bytes, or all of it where there is no descriptor for the engine. */
 const TURN = 1
 
@@ -171,6 +189,7 @@ class Sending extends Request {
    * @returns {boolean} whether it is under way; if not, `batch.sent` was called
    */
   submit (before, after) {
+    awaitTurn()
     const { region } = this
     const file = region === null || region.length === 0 ? null : region.file.id
     return this.proceed(file === null
@@ -192,6 +211,7 @@ class Sending extends Request {
       return
     }
     // In the same tick as its end: for the peer the last byte is the end, and so it must be for Node.
+    awaitTurn()
     if (this.proceed(environment.finish(this.id, this.fd))) this.batch.hold(this)
   }
 
@@ -243,6 +263,7 @@ function submitWatch (fd, resource, answer) {
 module.exports = {
   Sending,
   adoptAtOnce,
+  answer,
   environment,
   openBeneathAtOnce,
   opened,

@@ -31,6 +31,11 @@ class OpenFile {
     return environment.isFileCopied(this.id)
   }
 
+  /** Whether asking about it cannot wait: nobody else's server has it. */
+  get isAtHand () {
+    return !this.isCopied
+  }
+
   /** Whether it is another than when it was opened: `answer(changed)`, now or later, in the context of `resource`. */
   recheck (resource, answer) {
     submitRecheck(this.id, resource, answer)
@@ -52,6 +57,10 @@ class FsFile {
   }
 
   get isCopied () {
+    return false
+  }
+
+  get isAtHand () {
     return false
   }
 

@@ -7,7 +7,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use mio::Token;
 use napi::bindgen_prelude::{FnArgs, Function};
@@ -27,12 +26,13 @@ use crate::stats::STATS;
 use crate::sys::{self, Errno, Refusal};
 use crate::transfer::{Failure, Part, Region, Step, Transfer};
 
-/// Bytes that one write may send on the JavaScript thread. What is more goes on without it.
-const INLINE_BYTES: u64 = 256 * 1024;
+/// Bytes that one write may send on the JavaScript thread: a file of 1 MiB with its head. What is more goes on without
+/// it.
+const INLINE_BYTES: u64 = 1024 * 1024 + 64 * 1024;
 
-/// Bytes that all writes together may send there, in so much time: the loop stays free when many
-/// transfers begin at once.
-const INLINE_WINDOW: (u64, Duration) = (1024 * 1024, Duration::from_millis(1));
+/// Bytes that all writes of one turn of the loop may send there: the loop stays free when many transfers begin at
+/// once.
+const INLINE_TURN: u64 = 16 * 1024 * 1024;
 
 /// `deliver(id, result)`. Weak: it does not keep the event loop alive by itself.
 type Deliver = ThreadsafeFunction<(f64, f64), (), FnArgs<(f64, f64)>, Status, false, true>;
@@ -68,8 +68,8 @@ pub struct Environment {
     files: Arc<Mutex<HashMap<u64, Arc<File>>>>,
     /// Gather lists that are not all in the kernel, each by its request.
     outgoing: RefCell<HashMap<u64, Outgoing>>,
-    /// When the window began, and what was sent in it.
-    window: Cell<(Instant, u64)>,
+    /// Bytes that were sent on this thread in this turn of its loop.
+    sent_in_turn: Cell<u64>,
 }
 
 impl Environment {
@@ -87,8 +87,8 @@ impl Environment {
             }
         })?;
         let pool = Pool::new(mailbox.clone());
-        let window = Cell::new((Instant::now(), 0));
-        Ok(Self { mailbox, pool, files: Arc::default(), outgoing: RefCell::default(), window })
+        let (files, outgoing) = (Arc::default(), RefCell::default());
+        Ok(Self { mailbox, pool, files, outgoing, sent_in_turn: Cell::new(0) })
     }
 
     /// Makes answers that are still to come keep the event loop alive, or no longer.
@@ -215,6 +215,11 @@ impl Environment {
         };
         // Without a thread to ask, it may have.
         Disk::shared().submit(device, Box::new(work)).is_err().then_some(true)
+    }
+
+    /// The loop has turned.
+    pub fn turn(&self) {
+        self.sent_in_turn.set(0);
     }
 
     /// Sends a gather list: what can go at once on this thread, the rest by the engine.
@@ -371,16 +376,14 @@ impl Environment {
     }
 
     fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
-        let (began, used) = self.window.get();
-        let now = Instant::now();
-        let (began, used) = if now - began < INLINE_WINDOW.1 { (began, used) } else { (now, 0) };
-        let budget = INLINE_BYTES.min(INLINE_WINDOW.0.saturating_sub(used));
+        let used = self.sent_in_turn.get();
+        let budget = INLINE_BYTES.min(INLINE_TURN.saturating_sub(used));
         if budget == 0 {
             return Step::Yield;
         }
         let before = transfer.sent();
         let step = transfer.advance(&mut Socket::inline(&socket), budget);
-        self.window.set((began, used + transfer.sent() - before));
+        self.sent_in_turn.set(used + transfer.sent() - before);
         step
     }
 }

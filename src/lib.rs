@@ -172,6 +172,13 @@ impl Environment {
         Ok(self.0.has_changed(id, self.file(file)?))
     }
 
+    /// To be called when the loop has turned, after something was sent: how much leaves on this thread is limited
+    /// by turns.
+    #[napi(catch_unwind)]
+    pub fn turn(&self) {
+        self.0.turn();
+    }
+
     /// Sends a gather list: bytes, `len` bytes of a file from `offset`, bytes. `null`: an answer is delivered
     /// to `id`. A number: so many bytes, all of them, are in the kernel; or if it is negative, why it cannot
     /// go on (`engine::answer`). After `null`, or a failure, it is to be forgotten.

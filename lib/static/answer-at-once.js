@@ -6,10 +6,9 @@
 const http = require('node:http')
 const { descriptorOfSocket } = require('../descriptor')
 const { socketReason } = require('../eligibility')
-const { environment } = require('../environment')
+const { answer } = require('../environment')
 const { equip } = require('../equipped-socket')
 const { channels } = require('../file-transfer')
-const { OpenFile } = require('../open-file')
 
 const { write, end, _send, _writeRaw } = http.OutgoingMessage.prototype
 
@@ -23,7 +22,7 @@ const scratch = Buffer.allocUnsafeSlow(16 * 1024)
  */
 function answerAtOnce (res, file, start, length) {
   const { socket } = res
-  if (!(file instanceof OpenFile) || file.isCopied || !isPlain(res) || !isFree(res, socket)) return 0
+  if (!file.isAtHand || !isPlain(res) || !isFree(res, socket)) return 0
   if (channels.start.hasSubscribers || channels.end.hasSubscribers) return 0
   res.writeHead(res.statusCode)
   const head = res._header
@@ -32,7 +31,7 @@ function answerAtOnce (res, file, start, length) {
   if (!isPlain(res) || !isFree(res, socket)) return 0
   const headLength = scratch.latin1Write(head)
   const equipment = equip(socket)
-  const sent = environment.answer(descriptorOfSocket(socket, 'socket'), scratch, headLength, file.id, start, length)
+  const sent = answer(descriptorOfSocket(socket, 'socket'), scratch, headLength, file.id, start, length)
   equipment.bytesSent += sent
   if (sent < headLength) {
     res._header = head.slice(sent) // what is still to be sent of it goes before the body

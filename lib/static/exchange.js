@@ -40,10 +40,10 @@ class Exchange {
       this.fail(createError(500, 'Can\'t set headers after they are sent.', { code: 'ERR_HTTP_HEADERS_SENT' }))
     } else if (setHeaders === undefined) {
       this.attempt()
-    } else if (file.isCopied) {
-      fs.fstat(file.fd, (err, stat) => err ? this.fail(err) : this.attempt(stat)) // its server is asked
-    } else {
+    } else if (file.isAtHand) {
       this.attempt(fs.fstatSync(file.fd))
+    } else {
+      fs.fstat(file.fd, (err, stat) => err ? this.fail(err) : this.attempt(stat))
     }
   }
 

@@ -115,4 +115,13 @@ function validatePath (value, name) {
   if (value.includes('\0')) throw invalidArgValue(name, 'must be a string without null bytes', value)
 }
 
-module.exports = { fileSettings, staticSettings, validatePath }
+function validateExchange (req, res) {
+  if (typeof req?.headers !== 'object') {
+    throw invalidArgType('req', 'an instance of http.IncomingMessage or http2.Http2ServerRequest', req)
+  }
+  if (typeof res?.writeHead !== 'function') {
+    throw invalidArgType('res', 'an instance of http.ServerResponse or http2.Http2ServerResponse', res)
+  }
+}
+
+module.exports = { fileSettings, staticSettings, validateExchange, validatePath }

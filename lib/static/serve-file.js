@@ -7,7 +7,7 @@ const { openFile } = require('../open-file')
 const { Entry } = require('./entry')
 const { Exchange } = require('./exchange')
 const { candidatesOf, openFirst, servingError } = require('./opening')
-const { fileSettings, validatePath } = require('./options')
+const { fileSettings, validateExchange, validatePath } = require('./options')
 const { Root } = require('./root')
 
 /** So many roots are remembered. */
@@ -24,8 +24,9 @@ const anywhere = {
 
 function serveFile (req, res, path, options) {
   return new Promise((fulfil, reject) => {
-    const settings = fileSettings(options)
+    validateExchange(req, res)
     validatePath(path, 'path')
+    const settings = fileSettings(options)
     const { root } = settings
     const entry = root === undefined ? new Entry(path, resolve(path)) : entryBelow(resolve(root), path)
     const exchange = new Exchange(req, res, settings, (err, served) => err ? reject(err) : fulfil(served))
