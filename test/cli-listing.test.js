@@ -108,10 +108,20 @@ test('nothing outside the folder is listed or served', async (t) => {
   for (const name of ['shared/inside/file', 'outside/secret', 'shared-too/secret']) fs.writeFileSync(path.join(parent, name), name)
   const links = { there: 'inside', file: 'inside/file', up: '..', out: '../outside', absolute: '/etc', secret: '../outside/secret', near: '../shared-too', nowhere: 'missing', loop: 'loop' }
   for (const [name, target] of Object.entries(links)) fs.symlinkSync(target, path.join(folder, name))
+  // Absolute ones, and those that go out and come back, are followed or not: but as they are shown.
+  const back = { absoluteBack: path.join(folder, 'inside'), absoluteFile: path.join(folder, 'inside/file'), outAndBack: '../shared/inside' }
+  for (const [name, target] of Object.entries(back)) fs.symlinkSync(target, path.join(folder, name))
   execFileSync('mkfifo', [path.join(folder, 'fifo')])
   const { get } = await startCli(t, folder)
   const linked = rowsOf((await get('/')).text).filter(({ href }) => href !== undefined).map(({ name }) => name)
-  assert.deepEqual(linked, ['inside/', 'there/', 'file'])
+  assert.deepEqual(linked.filter((name) => !(name.replace('/', '') in back)), ['inside/', 'there/', 'file'])
+  for (const name of Object.keys(back)) {
+    const isFile = name === 'absoluteFile'
+    const isLinked = linked.includes(isFile ? name : `${name}/`)
+    for (const url of isFile ? [`/${name}`] : [`/${name}/`, `/${name}/file`]) {
+      assert.equal((await get(url)).status, isLinked ? 200 : 404, url)
+    }
+  }
   assert.deepEqual(namesIn((await get('/there/')).text), ['../', 'file'])
   assert.equal((await get('/file')).text, 'shared/inside/file')
   for (const name of ['up', 'out', 'absolute', 'near', 'nowhere', 'loop', 'secret', 'fifo', 'inside/file', 'missing']) {

@@ -5,6 +5,7 @@
 const createError = require('http-errors')
 const { servingError } = require('../static/opening')
 const { redirectToFolder } = require('../static/redirect')
+const { Root } = require('../static/root')
 const { serveFile } = require('../static/serve-file')
 const { openFolder } = require('./open-folder')
 const { sendListing } = require('./send-listing')
@@ -16,6 +17,7 @@ class FolderShare {
   constructor (path, name) {
     this.path = path
     this.name = name
+    this.root = new Root(path, { symlinks: true })
     this.kind = 'folder'
     this.url = ''
   }
@@ -41,7 +43,7 @@ class FolderShare {
     }
     let folder
     try {
-      folder = await openFolder(this.path, names.join('/'))
+      folder = await openFolder(this.root, names.join('/'))
       return await sendListing(req, res, folder, { title: this.name, parts: names })
     } catch (err) {
       throw res.headersSent ? err : servingError(err)

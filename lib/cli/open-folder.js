@@ -8,20 +8,20 @@ const fs = require('node:fs')
 const { constants } = require('node:os')
 const { join, sep } = require('node:path')
 const { systemError } = require('../errors')
+const { kindBelow } = require('./kind-below')
 
 const { O_RDONLY, O_DIRECTORY = 0, O_NONBLOCK = 0 } = fs.constants
-const { EXDEV } = constants.errno
+const { ENOTDIR, EXDEV } = constants.errno
 
 class Folder {
   /**
    * @param {fs.promises.FileHandle | null} handle
    * @param {string} place where it lies
-   * @param {string} root where the root lies
+   * @param {{ root: Root, realRoot: string, name: string }} asked the root, where that lies, and the name below it
    */
-  constructor (handle, place, root) {
+  constructor (handle, place, asked) {
     this.handle = handle
-    this.place = place
-    this.root = root
+    this.asked = asked
     /** By which it is read. */
     this.path = handle === null ? place : `/proc/self/fd/${handle.fd}`
     this.prefix = Buffer.from(this.path + sep)
@@ -37,11 +37,15 @@ class Folder {
     return fs.promises.lstat(this.pathOf(name))
   }
 
-  /** What a symbolic link in it leads to, if that is below the root; null otherwise. */
+  /** What a symbolic link in it leads to, if requests get there; null otherwise. */
   async follow (name) {
+    const { root, realRoot, name: own } = this.asked
     try {
       const real = await fs.promises.realpath(this.pathOf(name))
-      return isBelow(this.root, real) ? await fs.promises.stat(real) : null
+      if (!isBelow(realRoot, real)) return null
+      const stat = await fs.promises.stat(real)
+      if (stat.isFile() || stat.isDirectory()) await kindBelow(root, join(own, name.toString()))
+      return stat
     } catch {
       return null
     }
@@ -57,19 +61,21 @@ class Folder {
 }
 
 /**
- * @param {string} root absolute
- * @param {string} name relative to it
+ * @param {Root} root
+ * @param {string} name below it
  * @returns {Promise<Folder>}
  */
 async function openFolder (root, name) {
-  const realRoot = await fs.promises.realpath(root)
+  if (name !== '' && await kindBelow(root, name) !== 'folder') throw refusal(ENOTDIR, name)
+  const realRoot = await fs.promises.realpath(root.path)
+  const asked = { root, realRoot, name }
   const path = join(realRoot, name)
-  if (process.platform !== 'linux') return openByName(realRoot, path)
+  if (process.platform !== 'linux') return openByName(path, asked)
   const handle = await fs.promises.open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK)
   try {
     const place = await fs.promises.readlink(`/proc/self/fd/${handle.fd}`)
-    if (!isBelow(realRoot, place)) throw refusal(path)
-    return new Folder(handle, place, realRoot)
+    if (!isBelow(realRoot, place)) throw refusal(EXDEV, path)
+    return new Folder(handle, place, asked)
   } catch (err) {
     await handle.close()
     throw err
@@ -77,18 +83,18 @@ async function openFolder (root, name) {
 }
 
 /** Where a descriptor has no name to read it by. */
-async function openByName (root, path) {
+async function openByName (path, asked) {
   const place = await fs.promises.realpath(path)
-  if (!isBelow(root, place)) throw refusal(path)
-  return new Folder(null, place, root)
+  if (!isBelow(asked.realRoot, place)) throw refusal(EXDEV, path)
+  return new Folder(null, place, asked)
 }
 
 function isBelow (root, place) {
   return place === root || place.startsWith(root.endsWith(sep) ? root : root + sep)
 }
 
-function refusal (path) {
-  return Object.assign(systemError(-EXDEV, 'open'), { path })
+function refusal (errno, path) {
+  return Object.assign(systemError(-errno, 'open'), { path })
 }
 
 module.exports = { openFolder }
