@@ -74,12 +74,17 @@ test('a client that leaves is marked, with what it was sent', async (t) => {
   const { ask, get, held, line } = await startCli(t, folder)
   const response = await ask('/large')
   response.on('error', () => {}) // aborted
-  await once(response, 'readable')
+  // What left in the engine's last turn, 1 MiB at most, may not be counted yet when the client has gone.
+  for (let taken = 0; taken < 8 * MIB;) {
+    const chunk = response.read()
+    if (chunk === null) await once(response, 'readable')
+    else taken += chunk.length
+  }
   response.destroy()
   const told = await line(/large/)
   assert.match(told, /^127\.0\.0\.1 GET \/large 200 \d+ bytes in [^,]+, [^,]+, aborted$/)
   const [, bytes] = / 200 (\d+) /.exec(told)
-  assert.ok(Number(bytes) > 0 && Number(bytes) < LARGE, bytes)
+  assert.ok(Number(bytes) > 7 * MIB && Number(bytes) < LARGE, bytes)
   await until(() => held(folder).length === 0)
   assert.equal((await get('/large', { range: 'bytes=0-9' })).status, 206, 'and it goes on')
 })
