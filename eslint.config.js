@@ -25,7 +25,7 @@ module.exports = [
     }
   },
   {
-    files: ['bench/**', 'scripts/**'],
+    files: ['bench/**', 'lib/cli/**', 'scripts/**'],
     rules: { 'n/no-unsupported-features/node-builtins': ['error', { ignores: ['util.parseArgs'] }] }
   },
   {

@@ -60,7 +60,8 @@ test('the published package runs no script when it is installed', () => {
   const parsed = JSON.parse(execFileSync('npm', pack, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] }))
   const [{ files }] = Array.isArray(parsed) ? parsed : Object.values(parsed)
   const names = files.map((file) => file.path)
-  for (const needed of ['index.js', 'index.d.ts', 'promises.js', 'promises.d.ts', 'lib/binding.js', 'LICENSE', 'README.md', 'CHANGELOG.md']) {
+  for (const needed of ['index.js', 'index.d.ts', 'promises.js', 'promises.d.ts', 'lib/binding.js', 'bin/sendfile-native.js',
+    'lib/cli/main.js', 'LICENSE', 'README.md', 'CHANGELOG.md']) {
     assert.ok(names.includes(needed), needed)
   }
   assert.deepEqual(names.filter((name) => /^(src|test|bench|scripts|target)\//.test(name)), [])

@@ -189,11 +189,16 @@ for (const [way, start] of Object.entries(WAYS)) {
     assertFile(await refused.get('/sub/b.txt'), 'beta')
   })
 
-  test(`a symbolic link that leaves the root does not come back, nor one that begins at the file system's root, ${way}`, async (t) => {
+  test(`a symbolic link that leaves the root and comes back is not followed by the kernel, ${way}`, async (t) => {
     const { site } = surroundings(t)
     fs.symlinkSync(path.join(site, 'a.txt'), path.join(site, 'absolute-in'))
     const server = await start(t, site)
-    for (const name of ['out-and-in', 'absolute-in']) assert.equal((await server.get(`/${name}`)).status, 404, name)
+    for (const name of ['out-and-in', 'absolute-in']) {
+      const answer = await server.get(`/${name}`)
+      // Where a path is resolved first and then checked, what counts is where it ends.
+      if (isNative && !way.startsWith('where')) assert.equal(answer.status, 404, name)
+      else assertFile(answer, 'alpha')
+    }
   })
 
   test(`the root itself may be a symbolic link, and lie below some, ${way}`, async (t) => {

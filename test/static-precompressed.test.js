@@ -131,11 +131,22 @@ test('time and length are those of the file that is sent, and setHeaders is give
   let seen
   const site = await codedSite(t, { precompressed: true, setHeaders: (res, file, stat) => { seen = { file, stat } } })
   const coded = path.join(site.folder, 'app.js.br')
-  fs.utimesSync(coded, new Date(1e12), new Date(1e12))
+  const later = new Date(2e12)
+  fs.utimesSync(coded, later, later)
   const { headers } = await site.accept('br')
-  assert.equal(headers['last-modified'], new Date(1e12).toUTCString())
+  assert.equal(headers['last-modified'], later.toUTCString())
   assert.equal(seen.stat.ino, fs.statSync(coded).ino)
   assert.ok([coded, path.join(site.folder, 'app.js')].includes(seen.file))
+})
+
+test('a file that was changed since it was compressed is sent as it is', async (t) => {
+  const site = await codedSite(t, { precompressed: true })
+  const coded = path.join(site.folder, 'app.js.br')
+  const earlier = new Date(fs.statSync(path.join(site.folder, 'app.js')).mtimeMs - 1000)
+  fs.utimesSync(coded, earlier, earlier)
+  const { headers } = await site.accept('br')
+  assert.equal(headers['content-encoding'], undefined)
+  assert.equal(headers.vary, 'Accept-Encoding')
 })
 
 test('HEAD says what GET would', async (t) => {

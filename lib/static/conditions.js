@@ -41,7 +41,7 @@ function unmetCondition (headers, { etag, lastModified }) {
 /** Whether If-Range, if there is one, means the very bytes that would be sent. */
 function isRangeFresh (ifRange, { etag, lastModified }) {
   if (ifRange === undefined) return true
-  if (ifRange.includes('"')) return isListed(ifRange, etag, isSame)
+  if (ifRange.includes('"')) return etag !== undefined && isSame(ifRange, etag)
   return timeOf(ifRange) === timeOf(lastModified)
 }
 

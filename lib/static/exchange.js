@@ -139,7 +139,7 @@ class Exchange {
   /** How long the body is, unless somebody has chosen another framing. */
   promise (length) {
     const { res } = this
-    if (!res.hasHeader('Transfer-Encoding')) res.setHeader('Content-Length', length)
+    if (!res.hasHeader('Transfer-Encoding') && !res.hasHeader('Trailer')) res.setHeader('Content-Length', length)
   }
 
   sendRest (part, sent) {

@@ -1,0 +1,59 @@
+'use strict'
+
+// The listing of a folder as the answer to a request: made while it is sent, as fast as the client takes it.
+
+const { described, entriesOf } = require('./entries')
+const { HEADERS, pageEnd, pageHead, pageRow } = require('./listing-page')
+
+/**
+ * @param {Folder} folder
+ * @param {{ title: string, parts: string[] }} heading as of pageHead
+ * @returns {Promise<{ bytesSent: number }>} rejects, with the response untouched, when the folder cannot be read
+ */
+async function sendListing (req, res, folder, { title, parts }) {
+  const isWanted = () => !res.destroyed
+  const listed = req.method === 'HEAD' ? null : await entriesOf(folder, { isWanted })
+  res.writeHead(200, HEADERS)
+  if (listed === null) {
+    res.end()
+    return { bytesSent: 0 }
+  }
+  const page = new PageWriter(res)
+  await page.write(pageHead(title, parts))
+  for await (const entries of described(folder, listed.entries)) {
+    if (!isWanted()) break
+    await page.write(entries.map(pageRow).join(''))
+  }
+  page.end(pageEnd(listed.entries.length, listed.isWhole))
+  return { bytesSent: page.bytesSent }
+}
+
+class PageWriter {
+  constructor (res) {
+    this.res = res
+    this.bytesSent = 0
+  }
+
+  /** Waits until the client takes more, or has gone. */
+  async write (text) {
+    const { res } = this
+    if (res.destroyed) return
+    this.bytesSent += Buffer.byteLength(text)
+    if (res.write(text)) return
+    await new Promise((resolve) => {
+      const goOn = () => {
+        res.off('drain', goOn).off('close', goOn)
+        resolve()
+      }
+      res.on('drain', goOn).on('close', goOn)
+    })
+  }
+
+  end (text) {
+    if (this.res.destroyed) return
+    this.bytesSent += Buffer.byteLength(text)
+    this.res.end(text)
+  }
+}
+
+module.exports = { sendListing }
