@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ use crate::completion::Completions;
 use crate::disk::Disk;
 use crate::engine::{answer, Command, Progress, Submission};
 use crate::fetch::fetch;
-use crate::file::File;
+use crate::file::{AtOnce, File};
 use crate::pool::{Job, Pool};
 use crate::reactor::{Reactor, Watched};
-use crate::root::{AtOnce, Root};
+use crate::root::Root;
 use crate::socket::Socket;
 use crate::stats::STATS;
 use crate::sys::{self, Errno, Refusal};
@@ -135,12 +135,12 @@ impl Environment {
         self.on_disk(id, device, move || root.open(&name))
     }
 
-    /// The same at once, where that cannot wait.
+    /// Keeps what was opened without waiting.
     ///
     /// # Errors
-    /// `EAGAIN` where it can; otherwise that of opening it.
-    pub fn open_beneath_at_once(&self, id: f64, root: &Root, name: &CStr) -> sys::Result<Arc<File>> {
-        match root.open_at_once(name) {
+    /// `EAGAIN` where it could not be; otherwise that of opening it.
+    pub fn take(&self, id: f64, opened: AtOnce) -> sys::Result<Arc<File>> {
+        match opened {
             AtOnce::Opened(file) => Ok(self.keep(id, file)),
             AtOnce::Refused(errno) => Err(errno),
             AtOnce::MayWait => Err(Errno(libc::EAGAIN)),
@@ -240,8 +240,7 @@ impl Environment {
         }
     }
 
-    /// Sends a head and `len` bytes of a file, as far as that goes at once; if all of it goes, the file is given up.
-    /// Returns bytes in the kernel, of both.
+    /// Sends a head and `len` bytes of a file, as far as that goes at once. Returns bytes in the kernel, of both.
     pub fn answer(&self, socket: RawFd, head: &[u8], id: f64, offset: u64, len: u64) -> u64 {
         let Some(file) = self.file(id) else {
             return 0;
@@ -250,7 +249,6 @@ impl Environment {
         let mut transfer = Transfer::new(parts, false, true);
         if let Step::Done = self.advance(socket, &mut transfer) {
             STATS.transfers.add(1);
-            self.close_file(id);
         }
         transfer.sent()
     }

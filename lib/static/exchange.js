@@ -5,10 +5,12 @@
 const fs = require('node:fs')
 const createError = require('http-errors')
 const vary = require('vary')
-const { answerAtOnce } = require('./answer-at-once')
 const { isConditional, isRangeFresh, unmetCondition } = require('./conditions')
 const { multipartOf } = require('./multipart')
 const { contentRange, rangesOf } = require('./ranges')
+const { answerAtOnce } = require('../answer-at-once')
+const { channels } = require('../file-transfer')
+const { isUsual } = require('../message-guard')
 const { sendOpened } = require('../transfer-file')
 
 /** What the head may no longer say of a body that is not sent. */
@@ -122,9 +124,11 @@ class Exchange {
     const { file, req, res } = this
     this.promise(length)
     if (req.method === 'HEAD' || length === 0) return this.endWithoutBody()
-    const sent = answerAtOnce(res, file, start, length)
-    if (sent === length) this.succeed(length, null)
-    else this.sendRest({ start: start + sent, end: start + length - 1 }, sent)
+    const sent = isUsual(res) && !isWatched() ? answerAtOnce(res, file, start, length) : 0
+    if (sent < length) return this.sendRest({ start: start + sent, end: start + length - 1 }, sent)
+    file.close()
+    res.end()
+    this.succeed(length, null)
   }
 
   sendRanges (ranges) {
@@ -163,6 +167,11 @@ class Exchange {
     this.file.close()
     this.done(err)
   }
+}
+
+/** Whether somebody wants to be told of each transfer. */
+function isWatched () {
+  return channels.start.hasSubscribers || channels.end.hasSubscribers
 }
 
 function withBytesSent (err, before) {
