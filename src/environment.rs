@@ -24,11 +24,17 @@ use crate::root::Root;
 use crate::socket::Socket;
 use crate::stats::STATS;
 use crate::sys::{self, Errno, Refusal};
-use crate::transfer::{Failure, Part, Region, Step, Transfer};
+use crate::transfer::{Failure, Part, Region, Step, Transfer, SMALL};
 
-/// Bytes that one write may send on the JavaScript thread: a file of 1 MiB with its head. What is more goes on without
-/// it.
+/// A write of up to so many bytes leaves on the JavaScript thread, as far as the socket takes them: a file of 1 MiB with
+/// its head.
 const INLINE_BYTES: u64 = 1024 * 1024 + 64 * 1024;
+
+/// Of a longer one the first bytes, with its head: the engine has to take it over in any case.
+const FIRST_BYTES: u64 = SMALL;
+
+/// Bytes that a transfer which is driven from the JavaScript thread may send there before others have their turn.
+const DRIVEN_BYTES: u64 = 256 * 1024;
 
 /// Bytes that all writes of one turn of the loop may send there: the loop stays free when many transfers begin at
 /// once.
@@ -232,7 +238,7 @@ impl Environment {
         holds_tail: bool,
     ) -> Sending {
         STATS.transfers.add(1);
-        let step = self.advance(socket, &mut transfer);
+        let step = self.begin(socket, &mut transfer);
         transfer.set_holds_tail(holds_tail);
         match step {
             Step::Done => Sending::Done(transfer.sent()),
@@ -247,7 +253,7 @@ impl Environment {
         };
         let parts = vec![Part::Bytes(head.to_vec()), Part::Region(Region { file, offset, len })];
         let mut transfer = Transfer::new(parts, false, true);
-        if let Step::Done = self.advance(socket, &mut transfer) {
+        if let Step::Done = self.begin(socket, &mut transfer) {
             STATS.transfers.add(1);
         }
         transfer.sent()
@@ -265,7 +271,7 @@ impl Environment {
         let step = if transfer.holds_tail() {
             transfer.finish(&mut Socket::inline(&socket))
         } else {
-            self.advance(socket, &mut transfer)
+            self.advance(socket, &mut transfer, DRIVEN_BYTES)
         };
         self.go_on(id, socket, *transfer, step, progress)
     }
@@ -373,9 +379,14 @@ impl Environment {
         }
     }
 
-    fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
+    fn begin(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
+        let most = if transfer.remaining() > INLINE_BYTES { FIRST_BYTES } else { INLINE_BYTES };
+        self.advance(socket, transfer, most)
+    }
+
+    fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>, most: u64) -> Step<File> {
         let used = self.sent_in_turn.get();
-        let budget = INLINE_BYTES.min(INLINE_TURN.saturating_sub(used));
+        let budget = most.min(INLINE_TURN.saturating_sub(used));
         if budget == 0 {
             return Step::Yield;
         }
