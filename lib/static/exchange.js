@@ -29,6 +29,7 @@ class Exchange {
     /** What is sent, from when it is open. */
     this.entry = null
     this.file = null
+    this.isDone = false
   }
 
   /** Answers with an open file, which it closes. */
@@ -54,6 +55,7 @@ class Exchange {
       if (stat !== undefined) this.settings.setHeaders(this.res, this.entry.path, stat)
       this.respond()
     } catch (err) { // of setHeaders, or of a method that was replaced
+      if (this.isDone) throw err // of who was told
       this.fail(err)
     }
   }
@@ -148,7 +150,7 @@ class Exchange {
 
   sendRest (part, sent) {
     sendOpened(this.res, this.entry.path, this.file, part, (err, result) => {
-      if (err) this.done(withBytesSent(err, sent))
+      if (err) this.tell(withBytesSent(err, sent))
       else this.succeed(sent + result.bytesSent, result.reason)
     })
   }
@@ -160,12 +162,17 @@ class Exchange {
   }
 
   succeed (bytesSent, reason) {
-    this.done(null, { statusCode: this.res.statusCode, bytesSent, zeroCopy: reason === null, reason })
+    this.tell(null, { statusCode: this.res.statusCode, bytesSent, zeroCopy: reason === null, reason })
   }
 
   fail (err) {
     this.file.close()
-    this.done(err)
+    this.tell(err)
+  }
+
+  tell (err, served) {
+    this.isDone = true
+    this.done(err, served)
   }
 }
 
