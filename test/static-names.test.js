@@ -279,6 +279,9 @@ test('options that make no sense are refused at once', () => {
       }, `${option}: ${JSON.stringify(value)}`)
     }
   }
+  for (const options of [{ toString: true }, { constructor: 1 }, JSON.parse('{ "__proto__": {} }')]) {
+    assert.throws(() => serveStatic('.', options), { code: 'ERR_INVALID_ARG_VALUE' }, Object.keys(options)[0])
+  }
   assert.throws(() => serveStatic('/a\0b'), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
