@@ -36,9 +36,14 @@ function serve ({ settings, root, targets }, req, res, next) {
   })
   openPreferred(root, target.entries, req, res, settings.codings, (err, entry, file) => {
     if (!err) exchange.answer(entry, file)
-    else if (err.code === 'EISDIR' && settings.redirect && !target.isFolder) redirectToFolder(req, res)
+    else if (settings.redirect && lacksSlash(err, entry, target) && !res.headersSent) redirectToFolder(req, res)
     else refuse(servingError(err), settings, res, next)
   })
+}
+
+/** Whether what was asked for by name is a folder, and was asked for as a file. */
+function lacksSlash (err, { isGuess }, { isFolder }) {
+  return err.code === 'EISDIR' && !isGuess && !isFolder
 }
 
 /**
