@@ -56,19 +56,21 @@ fn openat2(folder: RawFd, name: &CStr, flags: i32, resolve: u64) -> Result<Owned
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
+/// Before Linux 6.8, the number of a mount, and that of its device, may be the next one's as soon as it is unmounted.
+const STATX_MNT_ID_UNIQUE: u32 = 0x4000;
+
 /// The mount of an open file, from what the kernel has in memory: no file system is asked (statx(2),
 /// `AT_STATX_DONT_SYNC`). `None`: it cannot be told (before Linux 5.8).
 pub fn mount_of(file: &impl AsRawFd) -> Result<Option<Mount>> {
     let mut statx = MaybeUninit::<libc::statx>::uninit();
     let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    let mask = libc::STATX_MNT_ID | STATX_MNT_ID_UNIQUE;
     retry(|| {
         // SAFETY: the name is an empty C string, `statx` is room for the answer; both outlive the call.
-        (unsafe {
-            libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, libc::STATX_MNT_ID, statx.as_mut_ptr())
-        }) as isize
+        (unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, statx.as_mut_ptr()) }) as isize
     })?;
     // SAFETY: the call succeeded, and filled it.
     let statx = unsafe { statx.assume_init() };
     let device = (statx.stx_dev_major, statx.stx_dev_minor);
-    Ok((statx.stx_mask & libc::STATX_MNT_ID != 0).then_some(Mount { device, id: statx.stx_mnt_id }))
+    Ok((statx.stx_mask & mask != 0).then_some(Mount { device, id: statx.stx_mnt_id }))
 }
