@@ -132,12 +132,14 @@ impl Environment {
     pub fn open(&self, id: f64, path: CString) -> std::result::Result<(), Refusal> {
         // Files of one folder are as a rule on the same device.
         let folder = path.as_bytes().rsplitn(2, |byte| *byte == b'/').nth(1);
-        self.on_disk(id, device_for(folder), move || File::open(&path))
+        self.on_disk(id, device_for(&folder), move || File::open(&path))
     }
 
     /// The same below a root.
     pub fn open_beneath(&self, id: f64, root: Arc<Root>, name: CString) -> std::result::Result<(), Refusal> {
-        let device = device_for(Some(root.path().to_bytes()));
+        // Other folders below it may be on other devices.
+        let first = name.as_bytes().split(|byte| *byte == b'/').next();
+        let device = device_for(&(root.path(), first));
         self.on_disk(id, device, move || root.open(&name))
     }
 
@@ -408,9 +410,9 @@ pub enum Sending {
 }
 
 /// A number for the device that this is on, which is not known yet.
-fn device_for(name: Option<&[u8]>) -> u64 {
+fn device_for(place: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
+    place.hash(&mut hasher);
     hasher.finish()
 }
 

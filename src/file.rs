@@ -30,7 +30,7 @@ pub struct File {
 pub enum AtOnce {
     /// Open.
     Opened(File),
-    /// There is no such file.
+    /// It cannot be opened, and waiting would not change that.
     Refused(Errno),
     /// It may have to wait: to be opened on a disk's thread.
     MayWait,
@@ -162,7 +162,10 @@ impl File {
 }
 
 /// The status of a regular file.
-fn regular(fd: &OwnedFd) -> sys::Result<Status> {
+///
+/// # Errors
+/// `EISDIR` for a directory, `EINVAL` for what else is none; fstat(2)'s.
+pub fn regular(fd: &OwnedFd) -> sys::Result<Status> {
     let status = sys::status(fd)?;
     match status.mode & libc::S_IFMT {
         libc::S_IFREG => Ok(status),

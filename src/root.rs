@@ -1,8 +1,9 @@
 //! A folder that files are served from, and nothing outside of it.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
 
-use crate::file::{AtOnce, File};
+use crate::file::{self, AtOnce, File};
 use crate::mounts;
 use crate::sys::{self, Errno, Resolve};
 
@@ -48,15 +49,27 @@ impl Root {
         let folder = sys::open_folder(&self.path, false)?;
         mounts::learn(&folder);
         let resolve = Resolve { cached: false, same_mount: false, links: self.links };
-        let mut races = 0;
-        loop {
-            match sys::open_beneath(&folder, name, resolve) {
-                Ok(fd) => return File::of(fd),
-                Err(Errno(libc::EAGAIN)) if races < RACES => races += 1,
-                Err(errno) => return Err(errno),
-            }
+        let place = in_spite_of_races(|| sys::find_beneath(&folder, name, resolve))?;
+        // Nothing else is opened at all: the writer of a FIFO would go on, and a device do what it does.
+        file::regular(&place)?;
+        // A lease that somebody has on the file is waited for.
+        match sys::open_again(&place) {
+            Err(Errno(libc::ENOENT)) => in_spite_of_races(|| sys::open_beneath(&folder, name, resolve)), // no /proc
+            opened => opened,
+        }
+        .and_then(File::of)
+    }
+}
+
+/// A rename below the folder may have left open whether a name leads out of it.
+fn in_spite_of_races(open: impl Fn() -> sys::Result<OwnedFd>) -> sys::Result<OwnedFd> {
+    for _ in 0..RACES {
+        match open() {
+            Err(Errno(libc::EAGAIN)) => {}
+            opened => return opened,
         }
     }
+    open()
 }
 
 #[cfg(test)]

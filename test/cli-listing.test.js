@@ -4,9 +4,10 @@ const assert = require('node:assert/strict')
 const { execFileSync, spawn } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
+const net = require('node:net')
 const path = require('node:path')
 const { temporaryFolder, test, until } = require('./helpers')
-const { startCli } = require('./helpers/cli')
+const { HOST, startCli } = require('./helpers/cli')
 const { entriesOf } = require('../lib/cli/entries')
 const { sortInTurns, sortingKey } = require('../lib/cli/natural-order')
 
@@ -248,4 +249,32 @@ test('numbers in names are sorted by their value, however long they are', () => 
   const sorted = ['a', 'a0', 'a1', 'a02', 'a10', `a${'9'.repeat(8)}`, `a1${'0'.repeat(8)}`, `a1${'0'.repeat(9)}`, `a${'9'.repeat(17)}`,
     `a1${'0'.repeat(17)}`, `a2${'0'.repeat(17)}`, `a1${'0'.repeat(40)}`]
   assert.deepEqual([...sorted].reverse().sort((a, b) => sortingKey(a) < sortingKey(b) ? -1 : 1), sorted)
+})
+
+test('a listing that waits behind a download holds nothing any more when its client has gone', async (t) => {
+  const folder = temporaryFolder(t)
+  fs.mkdirSync(path.join(folder, 'sub'))
+  for (let i = 0; i < 3000; i++) fs.writeFileSync(path.join(folder, 'sub', `a long name, so that the listing is long, ${i}`), '')
+  fs.writeFileSync(path.join(folder, 'large'), '')
+  fs.truncateSync(path.join(folder, 'large'), 1 << 30)
+  const { port, held, end, lines } = await startCli(t, folder)
+  for (let i = 0; i < 3; i++) {
+    const client = net.connect(port, HOST)
+    client.on('error', () => {})
+    client.write('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\nGET /sub/ HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await until(() => held(path.join(folder, 'sub')).length === 1)
+    client.destroy()
+    await until(() => lines().length === 2 * (i + 1))
+  }
+  assert.deepEqual(held(folder), [])
+  assert.equal((await end()).code, 0)
+})
+
+test('what is no URL is told so', async (t) => {
+  const { port, line } = await startCli(t, temporaryFolder(t))
+  const client = net.connect(port, HOST)
+  client.end('GET http://[ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  const [answer] = await once(client, 'data')
+  assert.match(String(answer), /^HTTP\/1\.1 400 /)
+  assert.match(await line(/http:/), /400/)
 })

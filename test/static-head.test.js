@@ -199,6 +199,18 @@ test('next is called once, also when it throws', { skip: !isNative && 'of what i
   assert.deepEqual(told, [412])
 })
 
+test('without next, a head that setHeaders has sent by itself ends its connection', async (t) => {
+  const handler = serveStatic(folderOf(t, { 'a.txt': 'alpha' }), { setHeaders: (res) => res.writeHead(200).flushHeaders() })
+  const { port } = await serve(t, (req, res) => handler(req, res))
+  const bytes = await exchange(t, port, ask('/a.txt', { last: false }))
+  assert.ok(!String(bytes).includes('alpha'))
+})
+
+test('a tag that somebody has set as a number is compared as it is sent', async (t) => {
+  const site = await serveFolder(t, { 'a.txt': 'alpha' }, { setHeaders: (res) => res.setHeader('ETag', 5) })
+  assertFile(await site.get('/a.txt', { headers: ['If-None-Match: "x"'] }), 'alpha')
+})
+
 test('what setHeaders throws is an error of the request, and of no other', async (t) => {
   const failure = new Error('of setHeaders')
   const options = { setHeaders () { throw failure } }

@@ -7,6 +7,7 @@ const createError = require('http-errors')
 const { answerError } = require('../static/error-page')
 const { servingError } = require('../static/opening')
 const { accessLine, clientOf } = require('./access-line')
+const { onEnd } = require('./connection-end')
 
 const CLIENT_IS_GONE = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_DESTROYED'])
 
@@ -19,7 +20,7 @@ class Exchange {
     this.client = clientOf(req.socket.remoteAddress)
     /** Of the connection, before this response. */
     this.bytesBefore = req.socket.bytesWritten
-    this.closed = new Promise((resolve) => res.once('close', resolve))
+    this.closed = new Promise((resolve) => onEnd(req, res, resolve))
   }
 
   /**

@@ -2,6 +2,7 @@
 
 // The listing of a folder as the answer to a request: made while it is sent, as fast as the client takes it.
 
+const { isWanted, onEnd } = require('./connection-end')
 const { described, entriesOf } = require('./entries')
 const { HEADERS, pageEnd, pageHead, pageRow } = require('./listing-page')
 
@@ -11,17 +12,16 @@ const { HEADERS, pageEnd, pageHead, pageRow } = require('./listing-page')
  * @returns {Promise<{ bytesSent: number }>} rejects, with the response untouched, when the folder cannot be read
  */
 async function sendListing (req, res, folder, { title, parts }) {
-  const isWanted = () => !res.destroyed
-  const listed = req.method === 'HEAD' ? null : await entriesOf(folder, { isWanted })
+  const listed = req.method === 'HEAD' ? null : await entriesOf(folder, { isWanted: () => isWanted(req, res) })
   res.writeHead(200, HEADERS)
   if (listed === null) {
     res.end()
     return { bytesSent: 0 }
   }
-  const page = new PageWriter(res)
+  const page = new PageWriter(req, res)
   await page.write(pageHead(title, parts))
   for await (const entries of described(folder, listed.entries)) {
-    if (!isWanted()) break
+    if (!isWanted(req, res)) break
     await page.write(entries.map(pageRow).join(''))
   }
   page.end(pageEnd(listed.entries.length, listed.isWhole))
@@ -29,23 +29,28 @@ async function sendListing (req, res, folder, { title, parts }) {
 }
 
 class PageWriter {
-  constructor (res) {
+  constructor (req, res) {
+    this.req = req
     this.res = res
     this.bytesSent = 0
   }
 
   /** Waits until the client takes more, or has gone. */
   async write (text) {
-    const { res } = this
-    if (res.destroyed) return
+    const { req, res } = this
+    if (!isWanted(req, res)) return
     this.bytesSent += Buffer.byteLength(text)
     if (res.write(text)) return
     await new Promise((resolve) => {
-      const goOn = () => {
-        res.off('drain', goOn).off('close', goOn)
+      const drained = () => {
+        takeBack()
         resolve()
       }
-      res.on('drain', goOn).on('close', goOn)
+      const takeBack = onEnd(req, res, () => {
+        res.off('drain', drained)
+        resolve()
+      })
+      res.once('drain', drained)
     })
   }
 

@@ -34,6 +34,8 @@ async function serve (share, { host, port }) {
     print(console.log, line)
     closing.exchangeEnded()
   })
+  // Each request that waits its turn listens for the end of its connection.
+  server.on('connection', (socket) => socket.setMaxListeners(0))
   await listen(server, { host, port })
   server.on('error', (err) => print(console.error, `sendfile-native: ${err.message}`))
   closing.listenFor(server)

@@ -9,11 +9,10 @@ const parseUrl = require('parseurl')
  * @throws {ServeError}
  */
 function namesOf (req) {
-  const pathname = parseUrl(req)?.pathname ?? '/'
   let decoded
   try {
-    decoded = decodeURIComponent(pathname)
-  } catch {
+    decoded = decodeURIComponent(parseUrl(req)?.pathname ?? '/')
+  } catch { // no URL, or no UTF-8
     throw createError(400)
   }
   if (decoded.includes('\0')) throw createError(400)

@@ -31,7 +31,8 @@ async function openChecked ({ path, symlinks }, { name, path: wanted }, answer) 
     if (!isBelow(folder, await placeOf(handle, real))) throw refusal(EXDEV, wanted)
   } catch (err) {
     await handle?.close()
-    resource.runInAsyncScope(answer, undefined, err)
+    // What is thrown there is no rejection of ours.
+    process.nextTick(() => resource.runInAsyncScope(answer, undefined, err))
     return
   }
   adoptOpened(handle, wanted, resource, answer)

@@ -90,8 +90,8 @@ class Exchange {
   validators () {
     const { entry, res, settings } = this
     return {
-      etag: res.getHeader('ETag') ?? (settings.etag ? entry.etag : undefined),
-      lastModified: res.getHeader('Last-Modified') ?? (settings.lastModified ? entry.lastModified : undefined)
+      etag: text(res.getHeader('ETag')) ?? (settings.etag ? entry.etag : undefined),
+      lastModified: text(res.getHeader('Last-Modified')) ?? (settings.lastModified ? entry.lastModified : undefined)
     }
   }
 
@@ -176,6 +176,11 @@ class Exchange {
     this.isDone = true
     this.done(err, served)
   }
+}
+
+/** A field that others have set may be a number, too. */
+function text (field) {
+  return field === undefined ? undefined : String(field)
 }
 
 /** Whether somebody wants to be told of each transfer. */

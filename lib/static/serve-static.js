@@ -75,6 +75,7 @@ function failed (err, res, next) {
   if (!res.headersSent) for (const [name, value] of Object.entries(err.headers ?? {})) res.setHeader(name, value)
   if (next) next(err)
   else if (!res.headersSent) answerError(res, servingError(err))
+  else if (!res.writableEnded) res.destroy() // whoever began it does not go on
 }
 
 function methodNotAllowed (res) {

@@ -29,11 +29,20 @@ pub struct Mount {
 /// with a rename left that open. Nothing is waited for in a FIFO.
 pub fn open_beneath(folder: &impl AsRawFd, name: &CStr, resolve: Resolve) -> Result<OwnedFd> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let mut how = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
-    how |= if resolve.cached { libc::RESOLVE_CACHED } else { 0 };
-    how |= if resolve.same_mount { libc::RESOLVE_NO_XDEV } else { 0 };
-    how |= if resolve.links { 0 } else { libc::RESOLVE_NO_SYMLINKS };
-    openat2(folder.as_raw_fd(), name, flags, how)
+    openat2(folder.as_raw_fd(), name, flags, flags_of(resolve))
+}
+
+fn flags_of(resolve: Resolve) -> u64 {
+    let mut flags = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
+    flags |= if resolve.cached { libc::RESOLVE_CACHED } else { 0 };
+    flags |= if resolve.same_mount { libc::RESOLVE_NO_XDEV } else { 0 };
+    flags |= if resolve.links { 0 } else { libc::RESOLVE_NO_SYMLINKS };
+    flags
+}
+
+/// What a name below `folder` means: neither opened nor asked.
+pub fn find_beneath(folder: &impl AsRawFd, name: &CStr, resolve: Resolve) -> Result<OwnedFd> {
+    openat2(folder.as_raw_fd(), name, libc::O_PATH | libc::O_CLOEXEC, flags_of(resolve))
 }
 
 /// A folder as a place to open names below; not to be read. `cached` as of [`Resolve`].
@@ -51,6 +60,20 @@ pub fn find_cached(path: &CStr) -> Result<OwnedFd> {
 pub fn open_cached(path: &CStr) -> Result<OwnedFd> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     openat2(libc::AT_FDCWD, path, flags, libc::RESOLVE_CACHED)
+}
+
+/// Opens for reading what was found (proc(5), `/proc/self/fd`). `ENOENT` where there is no /proc.
+pub fn open_again(place: &impl AsRawFd) -> Result<OwnedFd> {
+    let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";
+    let digits = place.as_raw_fd().to_string();
+    path[14..14 + digits.len()].copy_from_slice(digits.as_bytes());
+    let fd = retry(|| {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY;
+        // SAFETY: `path` ends in a NUL, as a descriptor has ten digits at most, and outlives the call.
+        (unsafe { libc::open(path.as_ptr().cast(), flags) }) as isize
+    })?;
+    // SAFETY: the kernel just made the descriptor for us; nobody else knows the number.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
 fn openat2(folder: RawFd, name: &CStr, flags: i32, resolve: u64) -> Result<OwnedFd> {

@@ -9,7 +9,9 @@ mod beneath;
 mod linux;
 mod node;
 
-pub use beneath::{find_cached, mount_of, open_beneath, open_cached, open_folder, Mount, Resolve};
+pub use beneath::{
+    find_beneath, find_cached, mount_of, open_again, open_beneath, open_cached, open_folder, Mount, Resolve,
+};
 pub use linux::{
     be_considerate, block_signals, cached_pages, duplicate, file_system, open, position, push, read,
     read_cached, reset, send, sendfile, set_position, shut_down, status, unacknowledged, Status,

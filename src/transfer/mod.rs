@@ -354,6 +354,9 @@ impl<F> Transfer<F> {
         bytes.truncate(end + read);
         region.offset += read as u64;
         region.len -= read as u64;
+        if matches!(answer, Err(Errno(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM))) {
+            kernel.refuse(&region.file);
+        }
         if !joined && read > 0 {
             self.parts.insert(index, Part::Bytes(own));
         }
