@@ -78,8 +78,8 @@ function submitSendfile (out, input, offset, len, answer) {
 }
 
 /**
- * Opens a regular file: a path, as bytes, or a descriptor, which is duplicated at once. `answer` gets its
- * number, to be closed, or a negative errno and the call that failed, later, in the context of `resource`.
+ * Opens a regular file: a path, as bytes with a NUL behind them, or a descriptor, which is duplicated at once. `answer`
+ * gets its number, to be closed, or a negative errno and the call that failed, later, in the context of `resource`.
  */
 function submitOpen (source, resource, answer) {
   const request = openingCall(resource, answer)
@@ -112,16 +112,18 @@ function beginOpening (request, refusal, answer) {
   }
 }
 
-/** What `openBeneathAtOnce` says of a file: its descriptor, bytes, and modification in milliseconds since 1970. */
+/** What `openAtOnce` says of a file: its descriptor, bytes, and modification in milliseconds since 1970. */
 const opened = new Float64Array(3)
 
 /**
- * The same at once: `opened` tells of it.
+ * The same of a path, or of a name below a root, at once: `opened` tells of it.
  * @returns {number} the file, as of `submitOpen`; a negative errno: -EAGAIN where it would have to wait
  */
-function openBeneathAtOnce (root, name) {
+function openAtOnce (root, name) {
   const id = nextId++
-  const result = environment.openBeneathAtOnce(id, root, name, opened)
+  const result = root === null
+    ? environment.openAtOnce(id, name, opened)
+    : environment.openBeneathAtOnce(id, root, name, opened)
   return result < 0 ? result : id
 }
 
@@ -275,7 +277,7 @@ module.exports = {
   adoptAtOnce,
   answer,
   environment,
-  openBeneathAtOnce,
+  openAtOnce,
   opened,
   submitOpen,
   submitOpenBeneath,

@@ -10,6 +10,11 @@ const { write: usualWrite, end: usualEnd } = http.OutgoingMessage.prototype
 const USUAL = { write: usualWrite, end: usualEnd }
 const kGuard = Symbol('sendfile-native.guard')
 
+/** Whether nobody replaced a message's `write` or `end`. */
+function isUsual (message) {
+  return message.write === usualWrite && message.end === usualEnd
+}
+
 class Guard {
   /** @param {Guard | undefined} former the one that was put there last */
   constructor (message, former) {
@@ -20,9 +25,14 @@ class Guard {
     const isFormers = former !== undefined && write === former.put.write
     this.isWrapped = isForeignRuntime || (isFormers ? former.isWrapped : write !== usualWrite && write !== guardedWrite)
     /** What stands behind the guard: the prototype's own methods, or somebody's. */
-    this.original = write === usualWrite && end === usualEnd ? USUAL : { write, end }
+    this.original = isUsual(message) ? USUAL : { write, end }
     /** What the guard put there. */
     this.put = null
+  }
+
+  /** Whether what it stands before are the prototype's own methods, and nobody came between. */
+  get isAlone () {
+    return this.original === USUAL && this.isOutermost
   }
 
   get isOutermost () {
@@ -82,4 +92,4 @@ function guardOf (message) {
   return guard
 }
 
-module.exports = { guardOf }
+module.exports = { guardOf, isUsual }

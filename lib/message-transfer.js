@@ -3,6 +3,7 @@
 const { errorMonitor } = require('node:events')
 const http = require('node:http')
 const net = require('node:net')
+const { answerAtOnce } = require('./answer-at-once')
 const { copyPart } = require('./copy')
 const { socketReason } = require('./eligibility')
 const { equip } = require('./equipped-socket')
@@ -21,6 +22,8 @@ class MessageTransfer extends FileTransfer {
   region = null
   /** Where `write` was replaced, or the connection is no socket. */
   copying = null
+  /** Bytes that went together with the head, on the JavaScript thread. */
+  sentAtOnce = 0
   /** Whether what is queued cannot be taken back. */
   isQueued = false
   /** Whether the file is shorter than the head promised. */
@@ -90,6 +93,17 @@ class MessageTransfer extends FileTransfer {
     if (length === 0 && !this.isShort) return this.finish()
     this.isQueued = true
     if (guard.isWrapped || !(message.socket instanceof net.Socket)) this.copyBody()
+    else this.send()
+  }
+
+  send () {
+    const { destination: message, file, guard, offset, length, settings } = this
+    const isWhole = settings.endDestination && this.list === undefined && !this.isShort
+    const mayCopy = settings.fallback && this.reason === null
+    if (isWhole && mayCopy && guard.isAlone && message instanceof http.ServerResponse) {
+      this.sentAtOnce = answerAtOnce(message, file, offset, length)
+    }
+    if (this.sentAtOnce === length) this.finish()
     else this.queueRegion()
   }
 
@@ -97,8 +111,8 @@ class MessageTransfer extends FileTransfer {
     const { destination: message, settings } = this
     const region = new Region(this)
     region.file = this.file
-    region.offset = this.offset
-    region.length = this.length
+    region.offset = this.offset + this.sentAtOnce
+    region.length = this.length - this.sentAtOnce
     region.list = this.list
     region.copies = this.reason
     region.mayCopy = settings.fallback
@@ -106,7 +120,7 @@ class MessageTransfer extends FileTransfer {
     this.region = region
     equip(message.socket)
     const corks = settings.endDestination ? message.writableCorked : 0
-    this.guard.writeChunk(region.asChunk(this.length), (err) => { if (err) region.settle(err) })
+    this.guard.writeChunk(region.asChunk(region.length), (err) => { if (err) region.settle(err) })
     // Its end would take the corks out, but waits for these bytes.
     for (let n = 0; n < corks; n++) message.uncork()
   }
@@ -165,7 +179,7 @@ class MessageTransfer extends FileTransfer {
   }
 
   progress () {
-    return this.region?.progress() ?? this.copying?.sent ?? 0
+    return this.sentAtOnce + (this.region?.progress() ?? this.copying?.sent ?? 0)
   }
 
   abort (err) {

@@ -7,7 +7,7 @@ const os = require('node:os')
 const { fileURLToPath } = require('node:url')
 const { addon } = require('./binding')
 const { isForeignRuntime, processReason } = require('./eligibility')
-const { adoptAtOnce, environment, submitOpen, submitRecheck } = require('./environment')
+const { adoptAtOnce, environment, openAtOnce, opened: status, submitOpen, submitRecheck } = require('./environment')
 const { invalidArgType, invalidArgValue, refused, systemError } = require('./errors')
 const { validateDescriptorNumber } = require('./validate')
 
@@ -92,14 +92,43 @@ function sourceOf (file) {
   throw invalidArgType('file', 'of type string or number, or an instance of Buffer, URL, or FileHandle', file)
 }
 
+/** A path as the addon takes it: not a piece of a bigger buffer, which whoever keeps it would keep. */
+function pathBytes (path) {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(path) + 1)
+  if (typeof path === 'string') bytes.write(path)
+  else bytes.set(path)
+  bytes[bytes.length - 1] = 0
+  return bytes
+}
+
 /**
- * Opens a regular file off the JavaScript thread. A descriptor stays the caller's.
+ * Opens a regular file where nothing has to be waited for.
+ * @param {object | null} root the addon's, that `bytes` are a name below; or they are a path
+ * @param {Buffer} bytes with a NUL behind them
+ * @returns {OpenFile | number} a negative errno: -EAGAIN where it has to be opened otherwise
+ */
+function tryOpen (root, bytes) {
+  const id = openAtOnce(root, bytes)
+  return id < 0 ? id : new OpenFile(id, { fd: status[0], size: status[1], modified: status[2] })
+}
+
+/**
+ * Opens a regular file, where that may wait off the JavaScript thread. A descriptor stays the caller's.
  * @param {string | Buffer | number} source
  * @param {(err: Error | null, file?: OpenFile) => void} opened called later, in the context of `resource`
  */
 function openFile (source, resource, opened) {
   if (!addon || isForeignRuntime) return openWithFs(source, resource, opened)
-  submitOpen(typeof source === 'string' ? Buffer.from(source) : source, resource, (id, syscall) => {
+  let path = source
+  if (typeof source !== 'number') {
+    path = pathBytes(source)
+    const file = tryOpen(null, path)
+    if (typeof file !== 'number') {
+      process.nextTick(() => resource.runInAsyncScope(opened, undefined, null, file))
+      return
+    }
+  }
+  submitOpen(path, resource, (id, syscall) => {
     if (id < 0) opened(withPath(refused(id, syscall), source))
     else opened(null, new OpenFile(id))
   })
@@ -156,4 +185,4 @@ function adoptOpened (handle, path, resource, opened) {
   })
 }
 
-module.exports = { OpenFile, READING, adoptFile, adoptOpened, openFile, sourceOf }
+module.exports = { OpenFile, READING, adoptFile, adoptOpened, openFile, pathBytes, sourceOf, tryOpen }

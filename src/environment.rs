@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,18 +17,24 @@ use crate::completion::Completions;
 use crate::disk::Disk;
 use crate::engine::{answer, Command, Progress, Submission};
 use crate::fetch::fetch;
-use crate::file::File;
+use crate::file::{AtOnce, File};
 use crate::pool::{Job, Pool};
 use crate::reactor::{Reactor, Watched};
-use crate::root::{AtOnce, Root};
+use crate::root::Root;
 use crate::socket::Socket;
 use crate::stats::STATS;
 use crate::sys::{self, Errno, Refusal};
-use crate::transfer::{Failure, Part, Region, Step, Transfer};
+use crate::transfer::{Failure, Part, Region, Step, Transfer, SMALL};
 
-/// Bytes that one write may send on the JavaScript thread: a file of 1 MiB with its head. What is more goes on without
-/// it.
+/// A write of up to so many bytes leaves on the JavaScript thread, as far as the socket takes them: a file of 1 MiB with
+/// its head.
 const INLINE_BYTES: u64 = 1024 * 1024 + 64 * 1024;
+
+/// Of a longer one the first bytes, with its head: the engine has to take it over in any case.
+const FIRST_BYTES: u64 = SMALL;
+
+/// Bytes that a transfer which is driven from the JavaScript thread may send there before others have their turn.
+const DRIVEN_BYTES: u64 = 256 * 1024;
 
 /// Bytes that all writes of one turn of the loop may send there: the loop stays free when many transfers begin at
 /// once.
@@ -135,12 +141,12 @@ impl Environment {
         self.on_disk(id, device, move || root.open(&name))
     }
 
-    /// The same at once, where that cannot wait.
+    /// Keeps what was opened without waiting.
     ///
     /// # Errors
-    /// `EAGAIN` where it can; otherwise that of opening it.
-    pub fn open_beneath_at_once(&self, id: f64, root: &Root, name: &CStr) -> sys::Result<Arc<File>> {
-        match root.open_at_once(name) {
+    /// `EAGAIN` where it could not be; otherwise that of opening it.
+    pub fn take(&self, id: f64, opened: AtOnce) -> sys::Result<Arc<File>> {
+        match opened {
             AtOnce::Opened(file) => Ok(self.keep(id, file)),
             AtOnce::Refused(errno) => Err(errno),
             AtOnce::MayWait => Err(Errno(libc::EAGAIN)),
@@ -232,7 +238,7 @@ impl Environment {
         holds_tail: bool,
     ) -> Sending {
         STATS.transfers.add(1);
-        let step = self.advance(socket, &mut transfer);
+        let step = self.begin(socket, &mut transfer);
         transfer.set_holds_tail(holds_tail);
         match step {
             Step::Done => Sending::Done(transfer.sent()),
@@ -240,17 +246,15 @@ impl Environment {
         }
     }
 
-    /// Sends a head and `len` bytes of a file, as far as that goes at once; if all of it goes, the file is given up.
-    /// Returns bytes in the kernel, of both.
+    /// Sends a head and `len` bytes of a file, as far as that goes at once. Returns bytes in the kernel, of both.
     pub fn answer(&self, socket: RawFd, head: &[u8], id: f64, offset: u64, len: u64) -> u64 {
         let Some(file) = self.file(id) else {
             return 0;
         };
         let parts = vec![Part::Bytes(head.to_vec()), Part::Region(Region { file, offset, len })];
         let mut transfer = Transfer::new(parts, false, true);
-        if let Step::Done = self.advance(socket, &mut transfer) {
+        if let Step::Done = self.begin(socket, &mut transfer) {
             STATS.transfers.add(1);
-            self.close_file(id);
         }
         transfer.sent()
     }
@@ -267,7 +271,7 @@ impl Environment {
         let step = if transfer.holds_tail() {
             transfer.finish(&mut Socket::inline(&socket))
         } else {
-            self.advance(socket, &mut transfer)
+            self.advance(socket, &mut transfer, DRIVEN_BYTES)
         };
         self.go_on(id, socket, *transfer, step, progress)
     }
@@ -375,9 +379,14 @@ impl Environment {
         }
     }
 
-    fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
+    fn begin(&self, socket: RawFd, transfer: &mut Transfer<File>) -> Step<File> {
+        let most = if transfer.remaining() > INLINE_BYTES { FIRST_BYTES } else { INLINE_BYTES };
+        self.advance(socket, transfer, most)
+    }
+
+    fn advance(&self, socket: RawFd, transfer: &mut Transfer<File>, most: u64) -> Step<File> {
         let used = self.sent_in_turn.get();
-        let budget = INLINE_BYTES.min(INLINE_TURN.saturating_sub(used));
+        let budget = most.min(INLINE_TURN.saturating_sub(used));
         if budget == 0 {
             return Step::Yield;
         }

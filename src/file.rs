@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::disk::Disk;
 use crate::file_system::{kind_of, Kind};
+use crate::mounts;
 use crate::sys::{self, Errno, Status};
 
 /// A regular file, open for reading. Closed with its last owner.
@@ -24,13 +25,60 @@ pub struct File {
     uncounted: AtomicBool,
 }
 
+/// What opening without waiting came to.
+#[derive(Debug)]
+pub enum AtOnce {
+    /// Open.
+    Opened(File),
+    /// There is no such file.
+    Refused(Errno),
+    /// It may have to wait: to be opened on a disk's thread.
+    MayWait,
+}
+
+impl AtOnce {
+    pub fn of(opened: sys::Result<File>) -> Self {
+        match opened {
+            Ok(file) => Self::Opened(file),
+            Err(errno) if is_final(errno) => Self::Refused(errno),
+            Err(_) => Self::MayWait,
+        }
+    }
+}
+
+/// Whether waiting would not change it.
+fn is_final(errno: Errno) -> bool {
+    matches!(
+        errno.0,
+        libc::ENOENT
+            | libc::ENOTDIR
+            | libc::EISDIR
+            | libc::ELOOP
+            | libc::EACCES
+            | libc::ENAMETOOLONG
+            | libc::EMFILE
+            | libc::ENFILE
+    )
+}
+
 impl File {
     /// Opens a path.
     ///
     /// # Errors
     /// As open(2) and [`File::of`].
     pub fn open(path: &CStr) -> sys::Result<Self> {
-        Self::of(sys::open(path)?)
+        let fd = sys::open(path)?;
+        mounts::learn(&fd);
+        Self::of(fd)
+    }
+
+    /// The same where that cannot wait: the names are in memory, and the file lies on a mount that is known to be
+    /// local. Opening one of FUSE, or over a network, asks its server, in memory or not.
+    pub fn open_at_once(path: &CStr) -> AtOnce {
+        let Some(kind) = sys::find_cached(path).ok().and_then(|place| mounts::local_kind(&place)) else {
+            return AtOnce::MayWait;
+        };
+        AtOnce::of(sys::open_cached(path).and_then(|fd| Self::of_kind(fd, kind)))
     }
 
     /// Takes an open descriptor where nothing of that can wait: a file system that can be asked for what is

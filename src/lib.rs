@@ -12,6 +12,7 @@ mod environment;
 mod fetch;
 mod file;
 mod file_system;
+mod mounts;
 mod pool;
 mod reactor;
 mod residency;
@@ -21,7 +22,7 @@ mod stats;
 mod sys;
 mod transfer;
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ use napi_derive::napi;
 
 use engine::answer;
 use environment::Sending;
-use file::File;
+use file::{AtOnce, File};
 use reactor::Reactor;
 use stats::STATS;
 use sys::Refusal;
@@ -101,12 +102,10 @@ impl Environment {
         }
     }
 
-    /// Opens a path, for reading. 0 or a negative errno is delivered to `id`.
+    /// Opens a path, whose bytes end in a NUL, for reading. 0 or a negative errno is delivered to `id`.
     #[napi(catch_unwind)]
-    pub fn open(&self, id: f64, path: Uint8Array) -> Result<Option<Refused>> {
-        let path = CString::new(path.to_vec())
-            .map_err(|_| napi::Error::new(Status::InvalidArg, "a path with a NUL in it"))?;
-        Ok(self.0.open(id, path).err().map(Refused::from))
+    pub fn open(&self, id: f64, path: &[u8]) -> Result<Option<Refused>> {
+        Ok(self.0.open(id, c_name(path)?.to_owned()).err().map(Refused::from))
     }
 
     /// The same of a duplicate of a descriptor.
@@ -128,24 +127,23 @@ impl Environment {
         Ok(self.0.open_beneath(id, Arc::clone(&root.0), name).err().map(Refused::from))
     }
 
-    /// The same at once: 0 and its status is in `status` (descriptor, bytes, modification in milliseconds); a
-    /// negative errno; or -EAGAIN where that would have to wait.
+    /// The same at once: 0, and `status` tells of it (descriptor, bytes, modification in milliseconds); a negative
+    /// errno; or -EAGAIN where that would have to wait.
     #[napi(catch_unwind)]
     pub fn open_beneath_at_once(
         &self,
         id: f64,
         root: &Root,
         name: &[u8],
-        mut status: Float64ArraySlice,
+        status: Float64ArraySlice,
     ) -> Result<f64> {
-        Ok(match self.0.open_beneath_at_once(id, &root.0, c_name(name)?) {
-            Ok(file) => {
-                let FileStatus { fd, size, modified } = FileStatus::of(&file);
-                sys::write_numbers(&mut status, &[f64::from(fd), size, modified]);
-                0.0
-            }
-            Err(errno) => -f64::from(errno.0),
-        })
+        Ok(self.take(id, root.0.open_at_once(c_name(name)?), status))
+    }
+
+    /// The same of a path.
+    #[napi(catch_unwind)]
+    pub fn open_at_once(&self, id: f64, path: &[u8], status: Float64ArraySlice) -> Result<f64> {
+        Ok(self.take(id, File::open_at_once(c_name(path)?), status))
     }
 
     /// The file that was opened, once 0 was delivered to `id`: the same number is the file's, until `close_file`.
@@ -210,8 +208,8 @@ impl Environment {
         Ok(outcome(&self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
     }
 
-    /// Sends a head, of `head_len` bytes, and `len` bytes of a file from `offset`, as far as that goes at once; if all of it
-    /// goes, the file is given up. Returns how many are in the kernel, of both.
+    /// Sends a head, of `head_len` bytes, and `len` bytes of a file from `offset`, as far as that goes at once. Returns
+    /// how many are in the kernel, of both.
     #[napi(catch_unwind)]
     pub fn answer(&self, socket: i32, head: &[u8], head_len: u32, file: f64, offset: f64, len: f64) -> f64 {
         let head = head.get(..head_len as usize).unwrap_or(head);
@@ -276,6 +274,17 @@ impl Environment {
 }
 
 impl Environment {
+    fn take(&self, id: f64, opened: AtOnce, mut status: Float64ArraySlice) -> f64 {
+        match self.0.take(id, opened) {
+            Ok(file) => {
+                let FileStatus { fd, size, modified } = FileStatus::of(&file);
+                sys::write_numbers(&mut status, &[f64::from(fd), size, modified]);
+                0.0
+            }
+            Err(errno) => -f64::from(errno.0),
+        }
+    }
+
     fn file(&self, id: f64) -> Result<Arc<File>> {
         self.0.file(id).ok_or_else(|| napi::Error::from_reason("the file was given up"))
     }

@@ -1,11 +1,10 @@
 //! A folder that files are served from, and nothing outside of it.
 
 use std::ffi::{CStr, CString};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::file::File;
-use crate::file_system::{kind_of, Kind};
-use crate::sys::{self, Errno, Mount, Resolve};
+use crate::file::{AtOnce, File};
+use crate::mounts;
+use crate::sys::{self, Errno, Resolve};
 
 /// So often a name is resolved anew, when renames go on below the folder meanwhile.
 const RACES: u32 = 32;
@@ -15,49 +14,29 @@ const RACES: u32 = 32;
 pub struct Root {
     path: CString,
     links: bool,
-    /// The mount that it was last found on, where that is local.
-    local: Mutex<Option<(Mount, Kind)>>,
-}
-
-/// What opening without waiting came to.
-#[derive(Debug)]
-pub enum AtOnce {
-    /// Open.
-    Opened(File),
-    /// There is no such file.
-    Refused(Errno),
-    /// It may have to wait: to be opened on a disk's thread.
-    MayWait,
 }
 
 impl Root {
     /// `links`: symbolic links are followed, as long as they stay inside.
     pub fn new(path: CString, links: bool) -> Self {
-        Self { path, links, local: Mutex::new(None) }
+        Self { path, links }
     }
 
     pub fn path(&self) -> &CStr {
         &self.path
     }
 
-    /// Opens a regular file where that cannot wait: its name, and the folder's, are in memory, and it lies on a
-    /// local mount, the folder's own.
+    /// Opens a regular file where that cannot wait: its name, and the folder's, are in memory, and it lies on the
+    /// folder's own mount, which is known to be local.
     pub fn open_at_once(&self, name: &CStr) -> AtOnce {
-        let Some((local, kind)) = *self.local() else {
-            return AtOnce::MayWait;
-        };
         let Ok(folder) = sys::open_folder(&self.path, true) else {
             return AtOnce::MayWait;
         };
-        if sys::mount_of(&folder) != Ok(Some(local)) {
+        let Some(kind) = mounts::local_kind(&folder) else {
             return AtOnce::MayWait;
-        }
+        };
         let resolve = Resolve { cached: true, same_mount: true, links: self.links };
-        match sys::open_beneath(&folder, name, resolve).and_then(|fd| File::of_kind(fd, kind)) {
-            Ok(file) => AtOnce::Opened(file),
-            Err(errno) if is_final(errno) => AtOnce::Refused(errno),
-            Err(_) => AtOnce::MayWait,
-        }
+        AtOnce::of(sys::open_beneath(&folder, name, resolve).and_then(|fd| File::of_kind(fd, kind)))
     }
 
     /// Opens a regular file, and waits for whatever has to be waited for.
@@ -67,11 +46,7 @@ impl Root {
     /// file; `ENOSYS` or `EPERM` where there is no openat2(2).
     pub fn open(&self, name: &CStr) -> sys::Result<File> {
         let folder = sys::open_folder(&self.path, false)?;
-        let kind = kind_of(&folder);
-        *self.local() = match sys::mount_of(&folder) {
-            Ok(Some(mount)) if kind != Kind::Other => Some((mount, kind)),
-            _ => None,
-        };
+        mounts::learn(&folder);
         let resolve = Resolve { cached: false, same_mount: false, links: self.links };
         let mut races = 0;
         loop {
@@ -82,25 +57,6 @@ impl Root {
             }
         }
     }
-
-    fn local(&self) -> MutexGuard<'_, Option<(Mount, Kind)>> {
-        self.local.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether waiting would not change it.
-fn is_final(errno: Errno) -> bool {
-    matches!(
-        errno.0,
-        libc::ENOENT
-            | libc::ENOTDIR
-            | libc::EISDIR
-            | libc::ELOOP
-            | libc::EACCES
-            | libc::ENAMETOOLONG
-            | libc::EMFILE
-            | libc::ENFILE
-    )
 }
 
 #[cfg(test)]
@@ -142,7 +98,6 @@ mod tests {
     fn a_file_is_opened_at_once_when_its_root_was_found_to_be_local() {
         let folder = Folder::new("local");
         let root = folder.root(true);
-        assert!(matches!(root.open_at_once(c"file"), AtOnce::MayWait));
         assert_eq!(root.open(c"file").unwrap().status().size, 6);
         assert!(matches!(root.open_at_once(c"file"), AtOnce::Opened(file) if file.status().size == 6));
         fs::write(folder.0.join("inside/file"), "changed").unwrap();

@@ -5,8 +5,9 @@
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
-const { sha256, test } = require('./helpers')
-const { answersIn, ask, exchange } = require('./helpers/http')
+const { serveStatic } = require('sendfile-native/static')
+const { isNative, sha256, test } = require('./helpers')
+const { answersIn, ask, exchange, get, serve } = require('./helpers/http')
 const { MODIFIED, assertFile, assertPassed, folderOf, serveFolder, serveOne } = require('./helpers/static')
 
 const TYPES = {
@@ -179,6 +180,23 @@ test('setHeaders is called for what has not changed, and not for what is not the
   assert.equal((await site.get('/missing')).status, 404)
   assert.equal((await site.get('/folder')).status, 301)
   assert.equal(calls, 2)
+})
+
+test('next is called once, also when it throws', { skip: !isNative && 'of what is opened at once' }, async (t) => {
+  const folder = folderOf(t, { 'a.txt': 'alpha' })
+  await (await serveFolder(t, folder)).get('/a.txt') // from now on it is opened at once
+  const handler = serveStatic(folder)
+  const told = []
+  const { port } = await serve(t, (req, res) => {
+    const next = (err) => {
+      told.push(err.status)
+      throw new Error('of next')
+    }
+    assert.throws(() => handler(req, res, next), { message: 'of next' })
+    res.end()
+  })
+  await get(t, port, '/a.txt', { headers: ['If-Match: "other"'] })
+  assert.deepEqual(told, [412])
 })
 
 test('what setHeaders throws is an error of the request, and of no other', async (t) => {

@@ -228,8 +228,8 @@ injectionTest('fcntl EMFILE, no descriptor for a duplicate of the file: the call
 })
 
 for (const code of ['EMFILE', 'ENOMEM', 'EIO']) {
-  injectionTest(`openat ${code}: the call fails, the connection goes on`, async (t, server) => {
-    await underInjection(t, server, [`openat:error=${code}`], {}, async (file) => {
+  injectionTest(`openat and openat2 ${code}: the call fails, the connection goes on`, async (t, server) => {
+    await underInjection(t, server, [`openat,openat2:error=${code}`], {}, async (file) => {
       const { arrived, err, destroyed } = await server.get(file.path)
       const { syscall, bytesSent } = err
       assert.deepEqual({ code: err.code, syscall, bytesSent, destroyed }, { code, syscall: 'open', bytesSent: 0, destroyed: false })

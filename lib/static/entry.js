@@ -6,9 +6,9 @@
 const { extname } = require('node:path')
 const etag = require('etag')
 const mime = require('mime-types')
+const { pathBytes } = require('../open-file')
 const { CODINGS } = require('./codings')
 
-const encoder = new TextEncoder()
 const kinds = new Map()
 
 /** Content-Type, by the extension of a name. */
@@ -36,8 +36,8 @@ class Entry {
     this.isGuess = isGuess
     this.coding = coding
     this.type = type
-    /** As the addon takes it; not a piece of a bigger buffer, which it would keep. */
-    this.bytes = encoder.encode(`${name}\0`)
+    /** As the addon takes it. */
+    this.bytes = pathBytes(name)
     this.size = -1
     this.modified = NaN
     this.etag = ''

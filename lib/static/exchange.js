@@ -5,10 +5,12 @@
 const fs = require('node:fs')
 const createError = require('http-errors')
 const vary = require('vary')
-const { answerAtOnce } = require('./answer-at-once')
 const { isConditional, isRangeFresh, unmetCondition } = require('./conditions')
 const { multipartOf } = require('./multipart')
 const { contentRange, rangesOf } = require('./ranges')
+const { answerAtOnce } = require('../answer-at-once')
+const { channels } = require('../file-transfer')
+const { isUsual } = require('../message-guard')
 const { sendOpened } = require('../transfer-file')
 
 /** What the head may no longer say of a body that is not sent. */
@@ -27,6 +29,7 @@ class Exchange {
     /** What is sent, from when it is open. */
     this.entry = null
     this.file = null
+    this.isDone = false
   }
 
   /** Answers with an open file, which it closes. */
@@ -52,6 +55,7 @@ class Exchange {
       if (stat !== undefined) this.settings.setHeaders(this.res, this.entry.path, stat)
       this.respond()
     } catch (err) { // of setHeaders, or of a method that was replaced
+      if (this.isDone) throw err // of who was told
       this.fail(err)
     }
   }
@@ -122,9 +126,11 @@ class Exchange {
     const { file, req, res } = this
     this.promise(length)
     if (req.method === 'HEAD' || length === 0) return this.endWithoutBody()
-    const sent = answerAtOnce(res, file, start, length)
-    if (sent === length) this.succeed(length, null)
-    else this.sendRest({ start: start + sent, end: start + length - 1 }, sent)
+    const sent = isUsual(res) && !isWatched() ? answerAtOnce(res, file, start, length) : 0
+    if (sent < length) return this.sendRest({ start: start + sent, end: start + length - 1 }, sent)
+    file.close()
+    res.end()
+    this.succeed(length, null)
   }
 
   sendRanges (ranges) {
@@ -144,7 +150,7 @@ class Exchange {
 
   sendRest (part, sent) {
     sendOpened(this.res, this.entry.path, this.file, part, (err, result) => {
-      if (err) this.done(withBytesSent(err, sent))
+      if (err) this.tell(withBytesSent(err, sent))
       else this.succeed(sent + result.bytesSent, result.reason)
     })
   }
@@ -156,13 +162,23 @@ class Exchange {
   }
 
   succeed (bytesSent, reason) {
-    this.done(null, { statusCode: this.res.statusCode, bytesSent, zeroCopy: reason === null, reason })
+    this.tell(null, { statusCode: this.res.statusCode, bytesSent, zeroCopy: reason === null, reason })
   }
 
   fail (err) {
     this.file.close()
-    this.done(err)
+    this.tell(err)
   }
+
+  tell (err, served) {
+    this.isDone = true
+    this.done(err, served)
+  }
+}
+
+/** Whether somebody wants to be told of each transfer. */
+function isWatched () {
+  return channels.start.hasSubscribers || channels.end.hasSubscribers
 }
 
 function withBytesSent (err, before) {

@@ -6,9 +6,9 @@ const { AsyncResource } = require('node:async_hooks')
 const { constants } = require('node:os')
 const { processReason } = require('../eligibility')
 const { addon } = require('../binding')
-const { openBeneathAtOnce, opened, submitOpenBeneath } = require('../environment')
+const { submitOpenBeneath } = require('../environment')
 const { refused } = require('../errors')
-const { OpenFile } = require('../open-file')
+const { OpenFile, pathBytes, tryOpen } = require('../open-file')
 const { openChecked } = require('./checked-path')
 
 const { EAGAIN, ENOSYS, EPERM } = constants.errno
@@ -18,7 +18,7 @@ class Root {
   constructor (path, { symlinks }) {
     this.path = path
     this.symlinks = symlinks
-    this.native = processReason() === null ? new addon.Root(Buffer.from(`${path}\0`), symlinks) : null
+    this.native = processReason() === null ? new addon.Root(pathBytes(path), symlinks) : null
   }
 
   /**
@@ -27,14 +27,10 @@ class Root {
    */
   open (entry, answer) {
     if (this.native === null) return openChecked(this, entry, answer)
-    const id = openBeneathAtOnce(this.native, entry.bytes)
-    if (id >= 0) {
-      answer(null, new OpenFile(id, { fd: opened[0], size: opened[1], modified: opened[2] }))
-    } else if (id === -EAGAIN) {
-      this.openLater(entry, answer)
-    } else {
-      answer(failed(id, 'open', entry))
-    }
+    const file = tryOpen(this.native, entry.bytes)
+    if (file === -EAGAIN) this.openLater(entry, answer)
+    else if (typeof file === 'number') answer(failed(file, 'open', entry))
+    else answer(null, file)
   }
 
   openLater (entry, answer) {

@@ -3,7 +3,8 @@
 const { AsyncResource } = require('node:async_hooks')
 const { isAbsolute, join, normalize, resolve, sep } = require('node:path')
 const createError = require('http-errors')
-const { openFile } = require('../open-file')
+const { processReason } = require('../eligibility')
+const { openFile, tryOpen } = require('../open-file')
 const { Entry } = require('./entry')
 const { Exchange } = require('./exchange')
 const { openPreferred, servingError } = require('./opening')
@@ -17,8 +18,10 @@ const roots = new Map()
 
 /** Whatever a program names, wherever it lies. */
 const anywhere = {
-  open ({ path }, answer) {
-    openFile(path, new AsyncResource('SENDFILEOPEN'), answer)
+  open ({ path, bytes }, answer) {
+    const file = processReason() === null ? tryOpen(null, bytes) : undefined
+    if (typeof file === 'object') answer(null, file)
+    else openFile(path, new AsyncResource('SENDFILEOPEN'), answer)
   }
 }
 
@@ -29,7 +32,7 @@ function serveFile (req, res, path, options) {
     const { root } = settings
     if (root === undefined) validatePath(path, 'path')
     else validateName(path, 'path')
-    const entry = root === undefined ? new Entry(path, resolve(path)) : entryBelow(resolve(root), path)
+    const entry = root === undefined ? new Entry(resolve(path), resolve(path)) : entryBelow(resolve(root), path)
     const exchange = new Exchange(req, res, settings, (err, served) => err ? reject(err) : fulfil(served))
     const from = root === undefined ? anywhere : rootAt(resolve(root), settings)
     openPreferred(from, [entry], req, res, settings.codings, (err, entry, file) => {

@@ -42,6 +42,17 @@ pub fn open_folder(path: &CStr, cached: bool) -> Result<OwnedFd> {
     openat2(libc::AT_FDCWD, path, flags, if cached { libc::RESOLVE_CACHED } else { 0 })
 }
 
+/// What a path means, by names that are in memory (`EAGAIN` where they are not): neither opened nor asked.
+pub fn find_cached(path: &CStr) -> Result<OwnedFd> {
+    openat2(libc::AT_FDCWD, path, libc::O_PATH | libc::O_CLOEXEC, libc::RESOLVE_CACHED)
+}
+
+/// As [`super::open`], by names that are in memory.
+pub fn open_cached(path: &CStr) -> Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    openat2(libc::AT_FDCWD, path, flags, libc::RESOLVE_CACHED)
+}
+
 fn openat2(folder: RawFd, name: &CStr, flags: i32, resolve: u64) -> Result<OwnedFd> {
     // SAFETY: integers all; zeroes are valid, and mean nothing.
     let mut how: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -57,18 +68,22 @@ fn openat2(folder: RawFd, name: &CStr, flags: i32, resolve: u64) -> Result<Owned
 }
 
 /// The mount of an open file, from what the kernel has in memory: no file system is asked (statx(2),
-/// `AT_STATX_DONT_SYNC`). `None`: it cannot be told (before Linux 5.8).
+/// `AT_STATX_DONT_SYNC`). `None`: it cannot be told for good.
 pub fn mount_of(file: &impl AsRawFd) -> Result<Option<Mount>> {
+    /// A number that no later mount gets (Linux 6.8).
+    const STATX_MNT_ID_UNIQUE: u32 = 0x4000;
     let mut statx = MaybeUninit::<libc::statx>::uninit();
     let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    let mask = libc::STATX_MNT_ID | STATX_MNT_ID_UNIQUE;
     retry(|| {
         // SAFETY: the name is an empty C string, `statx` is room for the answer; both outlive the call.
-        (unsafe {
-            libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, libc::STATX_MNT_ID, statx.as_mut_ptr())
-        }) as isize
+        (unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, statx.as_mut_ptr()) }) as isize
     })?;
     // SAFETY: the call succeeded, and filled it.
     let statx = unsafe { statx.assume_init() };
     let device = (statx.stx_dev_major, statx.stx_dev_minor);
-    Ok((statx.stx_mask & libc::STATX_MNT_ID != 0).then_some(Mount { device, id: statx.stx_mnt_id }))
+    // Before Linux 6.8 both the number and that of a device without a disk may be another mount's later.
+    let is_for_good = statx.stx_mask & STATX_MNT_ID_UNIQUE != 0
+        || (statx.stx_mask & libc::STATX_MNT_ID != 0 && device.0 != 0);
+    Ok(is_for_good.then_some(Mount { device, id: statx.stx_mnt_id }))
 }

@@ -9,7 +9,7 @@ mod beneath;
 mod linux;
 mod node;
 
-pub use beneath::{mount_of, open_beneath, open_folder, Mount, Resolve};
+pub use beneath::{find_cached, mount_of, open_beneath, open_cached, open_folder, Mount, Resolve};
 pub use linux::{
     block_signals, cached_pages, duplicate, file_system, open, position, push, read, read_cached, reset,
     send, sendfile, set_position, shut_down, status, unacknowledged, Status,

@@ -160,6 +160,11 @@ impl<F> Transfer<F> {
         self.sent
     }
 
+    /// Bytes that are not.
+    pub fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
     /// Whether a file is what goes next: then EAGAIN may have been the file's.
     pub fn is_at_region(&self) -> bool {
         matches!(self.parts.front(), Some(Part::Region(_)))

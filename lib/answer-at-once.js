@@ -4,27 +4,27 @@
 // response then is as one whose bytes were all written. What does not fit into the socket goes the usual way.
 
 const http = require('node:http')
-const { descriptorOfSocket } = require('../descriptor')
-const { socketReason } = require('../eligibility')
-const { answer } = require('../environment')
-const { equip } = require('../equipped-socket')
-const { channels } = require('../file-transfer')
+const { descriptorOfSocket } = require('./descriptor')
+const { socketReason } = require('./eligibility')
+const { answer } = require('./environment')
+const { equip } = require('./equipped-socket')
 
-const { write, end, _send, _writeRaw } = http.OutgoingMessage.prototype
+const { _send, _writeRaw } = http.OutgoingMessage.prototype
 
 /** Heads are written here for the addon. A longer one goes the usual way. */
 const scratch = Buffer.allocUnsafeSlow(16 * 1024)
 
 /**
- * @param {http.ServerResponse} res its head not sent, but complete: Content-Length is `length`
- * @param {OpenFile} file closed, if all bytes went
- * @returns {number} how many of the `length` bytes from `start` went; the response takes the rest as its body
+ * @param {http.ServerResponse} res its head not sent, but complete: Content-Length is `length`; nobody replaced `write`
+ *   or `end`
+ * @param {OpenFile} file stays open
+ * @returns {number} how many of the `length` bytes from `start` went; the response takes the rest as its body, and is
+ *   then to be ended
  */
 function answerAtOnce (res, file, start, length) {
   const { socket } = res
   if (!file.isAtHand || !isPlain(res) || !isFree(res, socket)) return 0
-  if (channels.start.hasSubscribers || channels.end.hasSubscribers) return 0
-  res.writeHead(res.statusCode)
+  if (!res.headersSent) res.writeHead(res.statusCode)
   const head = res._header
   // Others may have had a hand in the head: in its framing, or by beginning to send it.
   if (res._headerSent || res.chunkedEncoding || !res._hasBody || head.length > scratch.length) return 0
@@ -38,14 +38,12 @@ function answerAtOnce (res, file, start, length) {
     return 0
   }
   res._headerSent = true
-  if (sent === headLength + length) res.end()
   return sent - headLength
 }
 
-/** Whether its bytes go to the socket as http wrote them. */
+/** Whether http writes its bytes to the socket as ever, and does not count those of the body. */
 function isPlain (res) {
-  return res.write === write && res.end === end && res._send === _send && res._writeRaw === _writeRaw &&
-    !res.strictContentLength
+  return res._send === _send && res._writeRaw === _writeRaw && !res.strictContentLength
 }
 
 /** Whether nothing of this or another response is on its way to the socket. */
