@@ -11,7 +11,6 @@ const isOld = ({ name, version }) => version.startsWith(name === 'express' ? '4.
 const list = [
   { test: 'basic operations should require root path' },
   { test: 'basic operations should require root path to be string' },
-  { test: 'when mounted "root" as a file should load the file when on trailing slash' },
   { test: 'basic operations should set Content-Type', when: isOld },
   { test: 'fallthrough when false should 404 when URL too long', when: (suite, { off }) => off }
 ]
