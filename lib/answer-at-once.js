@@ -28,6 +28,7 @@ function answerAtOnce (res, file, start, length) {
   const head = res._header
   // Others may have had a hand in the head: in its framing, or by beginning to send it.
   if (res._headerSent || res.chunkedEncoding || !res._hasBody || head.length > scratch.length) return 0
+  if (Number(res.getHeader('Content-Length')) !== length) return 0
   if (!isPlain(res) || !isFree(res, socket)) return 0
   const headLength = scratch.latin1Write(head)
   const equipment = equip(socket)

@@ -162,6 +162,10 @@ class FileTransfer extends AsyncResource {
   /** Fails, and the destination with it. */
   failWith (err) {
     this.fail(err)
+    this.destroyDestination()
+  }
+
+  destroyDestination () {
     this.destination.destroy?.()
   }
 

@@ -19,7 +19,7 @@ function transferOptions (options) {
   if (typeof options !== 'object' || options === null) throw invalidArgType('options', 'of type object', options)
   const settings = { ...DEFAULTS }
   for (const [name, value] of Object.entries(options)) {
-    if (!(name in DEFAULTS)) {
+    if (!Object.hasOwn(DEFAULTS, name)) {
       throw invalidArgValue(`options.${name}`, `is unknown; there are ${Object.keys(DEFAULTS).join(', ')}`, value)
     }
     if (value !== undefined) settings[name] = value

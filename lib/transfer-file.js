@@ -28,12 +28,14 @@ function transferFile (destination, file, options) {
  * @param {{ start: number, end: number } | { list: object }} part in bytes, inclusive; or several, with bytes before
  *   each and after the last, to an http message or a Writable:
  *   `{ parts: { before: Buffer, offset: number, length: number }[], after: Buffer, length: number }`
- * @param {(err: Error | null, result?: object) => void} done
+ * @param {(err: Error | null, result?: object) => void} done called later
  */
 function sendOpened (destination, path, file, part, done) {
   const settings = { ...transferOptions(), ...part }
   const Transfer = transferTo(destination)
-  const transfer = new Transfer(destination, path, settings, (result) => done(null, result), done)
+  // As of a promise: in the context of the call, and what is thrown there is nobody's failure here.
+  const later = (err, result) => process.nextTick(() => transfer.runInAsyncScope(done, undefined, err, result))
+  const transfer = new Transfer(destination, path, settings, (result) => later(null, result), later)
   transfer.opened = { err: null, file }
   transfer.start()
 }

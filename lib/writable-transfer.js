@@ -6,6 +6,9 @@ const { writableReason } = require('./eligibility')
 const { FileTransfer } = require('./file-transfer')
 const { count } = require('./stats')
 
+/** INTERNAL_ERROR of RFC 9113, section 7. */
+const HTTP2_INTERNAL_ERROR = 2
+
 /** Piece by piece, as the destination takes them. */
 class WritableTransfer extends FileTransfer {
   copying = null
@@ -40,7 +43,19 @@ class WritableTransfer extends FileTransfer {
   }
 
   abort () {
-    if (this.copying !== null) this.destination.destroy?.()
+    if (this.copying !== null) this.destroyDestination()
+  }
+
+  destroyDestination () {
+    const { destination } = this
+    const stream = destination.stream ?? destination
+    if (stream.session && !stream.destroyed) {
+      // Destroyed alone, it is reset without an error, which clients take for the end of the file.
+      stream.once('error', () => {}) // as of any connection that a file ended: the call tells
+      stream.close(HTTP2_INTERNAL_ERROR)
+    } else {
+      destination.destroy?.()
+    }
   }
 
   release () {

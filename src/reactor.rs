@@ -118,6 +118,7 @@ impl Reactor {
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 sys::block_signals();
+                sys::be_considerate();
                 let replies = Arc::clone(&running);
                 let engine = Engine::new(engines, Arc::new(move |command| replies.command(command)));
                 running.run(poll, engine, &received);

@@ -287,6 +287,23 @@ test('a response in whose head others have had a hand is framed as they wanted',
   assert.equal((await exchange(t, trailers.port, ask('/a.txt'))).includes('alpha'), true)
 })
 
+test('a length that somebody else put into the head is never exceeded', async (t) => {
+  const site = await serveFolder(t, FILES, {}, {
+    before (req, res) {
+      const { writeHead } = res
+      res.writeHead = function (...args) {
+        this.setHeader('Content-Length', 3)
+        return writeHead.apply(this, args)
+      }
+    }
+  })
+  for (let i = 0; i < 3; i++) {
+    const bytes = await exchange(t, site.port, ask('/a.txt'))
+    assert.ok(!bytes.includes('alpha'), 'not more than was promised')
+  }
+  assert.deepEqual(site.passed.map(([err]) => err.code), Array(3).fill('ERR_HTTP_CONTENT_LENGTH_MISMATCH'))
+})
+
 test('a long head goes before its file', async (t) => {
   for (const length of [1000, 16_000, 17_000, 70_000, 300_000]) {
     const site = await serveFolder(t, FILES, { setHeaders: (res) => res.setHeader('X-Long', 'y'.repeat(length)) })

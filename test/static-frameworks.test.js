@@ -4,9 +4,11 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
+const fs = require('node:fs')
 const http = require('node:http')
 const http2 = require('node:http2')
 const https = require('node:https')
+const path = require('node:path')
 const { stats } = require('sendfile-native')
 const { serveFile, serveStatic } = require('sendfile-native/static')
 const { MIB, isNative, sha256, test, turns } = require('./helpers')
@@ -265,6 +267,26 @@ test('TLS: the same, through the encryption', async (t) => {
   assert.equal(sha256(part.body), sha256(BIG.subarray(1000, 2_000_000)))
   const several = await answerOf(getTls(t, port, '/a.txt', { headers: { Range: 'bytes=0-0,2-2' } }).end())
   assert.match(String(several.body), /\r\n\r\na\r\n--.*\r\n\r\np\r\n--/s)
+})
+
+test('HTTP/2: a file that becomes shorter while it is sent is an error for the client, not its end', async (t) => {
+  const folder = folderOf(t, { 'big.bin': Buffer.alloc(20 * MIB) })
+  const handler = serveStatic(folder)
+  const failures = []
+  const server = http2.createServer((req, res) => handler(req, res, (err) => failures.push(err.code)))
+  const port = await listen(t, server)
+  const client = http2.connect(`http://${HOST}:${port}`)
+  t.after(() => client.destroy())
+  const stream = client.request({ ':path': '/big.bin' })
+  const told = []
+  for (const event of ['error', 'end']) stream.on(event, () => told.push(event))
+  await once(stream, 'response')
+  fs.truncateSync(path.join(folder, 'big.bin'), 1000)
+  stream.resume()
+  await new Promise((resolve) => stream.once('close', resolve))
+  assert.deepEqual(told, ['error'])
+  assert.equal(stream.rstCode, http2.constants.NGHTTP2_INTERNAL_ERROR)
+  assert.deepEqual(failures, ['ERR_SENDFILE_TRUNCATED'])
 })
 
 test('HTTP/2: the same, by the compatibility API, in clear text and with TLS', async (t) => {

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { serveStatic } = require('sendfile-native/static')
-const { isNative, sha256, test } = require('./helpers')
+const { isNative, run, sha256, test } = require('./helpers')
 const { answersIn, ask, exchange, get, serve } = require('./helpers/http')
 const { MODIFIED, assertFile, assertPassed, folderOf, serveFolder, serveOne } = require('./helpers/static')
 
@@ -210,6 +210,45 @@ test('what setHeaders throws is an error of the request, and of no other', async
   const [{ err, headersSent }] = one.rejected
   assert.ok(err === failure || err.cause === failure || err.message === failure.message)
   assert.equal(headersSent, false)
+})
+
+test('what setHeaders throws is told, even if it is nothing', async (t) => {
+  const thrown = [null, undefined, 0, '']
+  const options = { setHeaders () { throw thrown[0] } }
+  const site = await serveFolder(t, { 'a.txt': 'alpha' }, options)
+  const one = await serveOne(t, path.join(site.folder, 'a.txt'), options)
+  for (; thrown.length > 0; thrown.shift()) {
+    assertPassed(await site.get('/a.txt'), 500)
+    assert.equal((await one.get('/')).status, 500)
+  }
+  assert.equal(one.rejected.length, 4)
+})
+
+test('next() that throws is called once', async (t) => {
+  const folder = folderOf(t, { 'a.txt': 'alpha' })
+  const program = `
+    const http = require('node:http')
+    const { serveStatic } = require('./static')
+    const handler = serveStatic(process.argv[1])
+    process.on('uncaughtException', () => {})
+    let calls = 0
+    const server = http.createServer((req, res) => handler(req, res, (err) => {
+      calls++
+      res.statusCode = err.status
+      res.end()
+      throw err
+    }))
+    server.listen(0, '127.0.0.1', async () => {
+      const ask = (headers) => new Promise((resolve) => {
+        http.get({ port: server.address().port, path: '/a.txt', agent: false, headers }, (res) => resolve(res.resume()))
+      })
+      const fields = [{ 'If-Match': '"x"' }, { Range: 'bytes=9-' }, { 'If-Match': '"x"' }]
+      for (const headers of fields) process.stdout.write((await ask(headers)).statusCode + ' ')
+      console.log(calls)
+      process.exit()
+    })`
+  const { stdout, stderr } = await run(['-e', program, folder])
+  assert.equal(stdout, '412 416 412 3\n', stderr)
 })
 
 test('HEAD has the fields of GET and no body, and the connection goes on', async (t) => {

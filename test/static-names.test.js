@@ -218,6 +218,27 @@ test('what is in the URL is no markup in the page that redirects', async (t) => 
   }
 })
 
+test('a folder that an extension was guessed for is not redirected to', async (t) => {
+  const site = await serveFolder(t, { 'a.html': {}, b: {} }, { extensions: ['html'] })
+  assertPassed(await site.get('/a'))
+  assert.equal((await site.get('/b')).headers.location, '/b/')
+})
+
+test('a response that somebody else has begun meanwhile is left to them', async (t) => {
+  const folder = folderOf(t, { sub: {} })
+  // A new handler has to wait for another thread, and has lost its turn.
+  for (const target of ['/sub', '/missing']) {
+    const served = await serve(t, (req, res) => {
+      const passed = new Promise((resolve) => serveStatic(folder)(req, res, resolve))
+      res.end('own answer')
+      return passed
+    })
+    const { status, body } = await get(t, served.port, target)
+    assert.deepEqual([status, String(body)], [200, 'own answer'])
+    assert.equal(await served.calls[0], undefined)
+  }
+})
+
 test('redirect: false: a folder without its slash is not found', async (t) => {
   const site = await serveFolder(t, { sub: { 'index.html': 'sub' } }, { redirect: false })
   assertPassed(await site.get('/sub'))
@@ -275,6 +296,9 @@ test('options that make no sense are refused at once', () => {
         return true
       }, `${option}: ${JSON.stringify(value)}`)
     }
+  }
+  for (const options of [{ toString: true }, { constructor: 1 }, JSON.parse('{ "__proto__": {} }')]) {
+    assert.throws(() => serveStatic('.', options), { code: 'ERR_INVALID_ARG_VALUE' }, Object.keys(options)[0])
   }
   assert.throws(() => serveStatic('/a\0b'), { code: 'ERR_INVALID_ARG_VALUE' })
 })

@@ -3,6 +3,7 @@
 // One request that a file answers: what the head says, which part of the file is the body, and how it leaves.
 
 const fs = require('node:fs')
+const { inspect } = require('node:util')
 const createError = require('http-errors')
 const vary = require('vary')
 const { isConditional, isRangeFresh, unmetCondition } = require('./conditions')
@@ -56,10 +57,11 @@ class Exchange {
       this.respond()
     } catch (err) { // of setHeaders, or of a method that was replaced
       if (this.isDone) throw err // of who was told
-      this.fail(err)
+      this.fail(err || createError(500, `${inspect(err)} was thrown`))
     }
   }
 
+  /** Throws what the request asks for in vain: not here is anybody told, who may throw as well. */
   respond () {
     const { entry, file, req, res } = this
     const { headers } = req
@@ -67,7 +69,7 @@ class Exchange {
     const validators = this.validators()
     if (isConditional(headers)) {
       const status = unmetCondition(headers, validators)
-      if (status === 412) return this.fail(createError(412))
+      if (status === 412) throw createError(412)
       if (status === 304 && isCachable(res.statusCode)) return this.notModified(validators)
     }
     let ranges = null
@@ -75,7 +77,7 @@ class Exchange {
       isRangeFresh(headers['if-range'], validators)) {
       ranges = rangesOf(headers.range, file.size)
       if (ranges?.length === 0) {
-        return this.fail(createError(416, { headers: { 'Content-Range': contentRange(file.size) } }))
+        throw createError(416, { headers: { 'Content-Range': contentRange(file.size) } })
       }
     }
     this.setHead(validators)

@@ -9,14 +9,14 @@ const { acceptedCodings } = require('./codings')
  * @param {{ open(entry: Entry, answer: Function): void }} root
  * @param {Entry[]} entries what to try, in this order
  * @param {(err: Error | null, entry?: Entry, file?: OpenFile) => void} answer at once where nothing has to be waited
- *   for; the error is the one of the last name, or the first that is more than an absence
+ *   for; the error is the one of the last name, or the first that is more than an absence, with its entry
  */
 function openFirst (root, entries, answer, index = 0) {
   const entry = entries[index]
   root.open(entry, (err, file) => {
     if (!err) answer(null, entry, file)
     else if (index + 1 < entries.length && isAbsence(err, entry)) openFirst(root, entries, answer, index + 1)
-    else answer(err)
+    else answer(err, entry)
   })
 }
 
@@ -33,7 +33,7 @@ function openPreferred (root, entries, req, res, codings, answer) {
   const isNegotiated = codings.length > 0 && !res.hasHeader('Content-Encoding')
   if (!isNegotiated) return openFirst(root, entries, answer)
   openFirst(root, entries, (err, entry, file) => {
-    if (err) answer(err)
+    if (err) answer(err, entry)
     else openCoded(root, entry, file, acceptedCodings(req, codings), answer)
   })
 }

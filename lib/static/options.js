@@ -38,7 +38,7 @@ function settingsOf (options, defaults) {
   for (const name in options) {
     const value = options[name]
     const known = name === 'maxage' ? 'maxAge' : name
-    if (!(known in defaults)) {
+    if (!Object.hasOwn(defaults, known)) {
       throw invalidArgValue(`options.${name}`, `is unknown; there are ${Object.keys(defaults).join(', ')}`, value)
     }
     if (value !== undefined) settings[known] = value

@@ -39,7 +39,7 @@ function serve (site, req, res, next) {
   })
   const answer = (err, entry, file) => {
     if (!err) exchange.answer(entry, file)
-    else if (err.code === 'EISDIR' && settings.redirect && !target.isFolder) redirectToFolder(req, res)
+    else if (settings.redirect && lacksSlash(err, entry, target) && !res.headersSent) redirectToFolder(req, res)
     else refuse(servingError(err), settings, res, next)
   }
   openPreferred(root, target.entries, req, res, settings.codings, (err, ...opened) => {
@@ -51,6 +51,11 @@ function serve (site, req, res, next) {
 /** The root that was given is a file, and the handler is mounted at its URL. */
 function openRoot ({ settings, path }, req, res, answer) {
   openPreferred(anywhere, [new Entry(path, path)], req, res, settings.codings, answer)
+}
+
+/** Whether what was asked for by name is a folder, and was asked for as a file. */
+function lacksSlash (err, { isGuess }, { isFolder }) {
+  return err.code === 'EISDIR' && !isGuess && !isFolder
 }
 
 /**

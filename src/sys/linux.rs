@@ -275,6 +275,14 @@ pub(super) fn retry(mut call: impl FnMut() -> isize) -> Result<usize> {
     }
 }
 
+/// Tells the scheduler that the calling thread is for throughput (`SCHED_BATCH`, sched(7)): it never displaces one that
+/// answers somebody. Where that is not permitted, it is as any other.
+pub fn be_considerate() {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameters are read only, and outlive the call; 0 is the calling thread.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters) };
+}
+
 /// Blocks every signal on the calling thread, so that they go to Node's own threads.
 pub fn block_signals() {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();

@@ -11,8 +11,8 @@ mod node;
 
 pub use beneath::{find_cached, mount_of, open_beneath, open_cached, open_folder, Mount, Resolve};
 pub use linux::{
-    block_signals, cached_pages, duplicate, file_system, open, position, push, read, read_cached, reset,
-    send, sendfile, set_position, shut_down, status, unacknowledged, Status,
+    be_considerate, block_signals, cached_pages, duplicate, file_system, open, position, push, read,
+    read_cached, reset, send, sendfile, set_position, shut_down, status, unacknowledged, Status,
 };
 pub use node::{hold_loop, release_loop, write_numbers};
 
