@@ -8,8 +8,9 @@ use crate::sys;
 const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// Others that answer by themselves, from memory or a disk, and never ask a server: ext2 to ext4, XFS, Btrfs, F2FS,
-/// bcachefs, ZFS, JFS, SquashFS, EROFS, ISO 9660, and overlayfs, which is as local as its layers.
-const LOCAL: [i64; 11] = [
+/// bcachefs, ZFS, JFS, SquashFS, EROFS, ISO 9660. Not overlayfs: a layer of it may be FUSE's or the network's, and from
+/// within a container nobody can tell.
+const LOCAL: [i64; 10] = [
     0xef53,
     0x5846_5342,
     0x9123_683e,
@@ -20,7 +21,6 @@ const LOCAL: [i64; 11] = [
     0x7371_7368,
     0xe0f5_e1e2,
     0x9660,
-    0x794c_7630,
 ];
 
 /// The kind of file system that a file is on.

@@ -226,12 +226,10 @@ test('a folder that an extension was guessed for is not redirected to', async (t
 
 test('a response that somebody else has begun meanwhile is left to them', async (t) => {
   const folder = folderOf(t, { sub: {} })
-  // A new handler has to wait for another thread, and has lost its turn.
   for (const target of ['/sub', '/missing']) {
     const served = await serve(t, (req, res) => {
-      const passed = new Promise((resolve) => serveStatic(folder)(req, res, resolve))
       res.end('own answer')
-      return passed
+      return new Promise((resolve) => serveStatic(folder)(req, res, resolve))
     })
     const { status, body } = await get(t, served.port, target)
     assert.deepEqual([status, String(body)], [200, 'own answer'])

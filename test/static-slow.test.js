@@ -4,6 +4,7 @@
 // looking them up, opening, describing, reading or closing them, is waited for by other threads.
 
 const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
 const path = require('node:path')
 const { stats } = require('sendfile-native')
 const { isNative, sha256, turns, until } = require('./helpers')
@@ -156,4 +157,45 @@ slowTest('of a coded file that is slow to be found, the one beside it waits, and
   await command('resume lookup a.js.br')
   const { headers, body } = await asked.answer
   assert.deepEqual({ coding: headers['content-encoding'], body: String(body) }, { coding: 'br', body: 'coded' })
+})
+
+/**
+ * Mounts with mount(8) until the test ends. To be called before there is anything that goes with the test, and may be
+ * mounted on, or be a layer.
+ * @returns {(type: string, folder: string, ...options: string[]) => boolean} whether it is; if not, the test is skipped
+ */
+function mounter (t) {
+  const folders = []
+  t.after(() => { for (const folder of folders) spawnSync('umount', ['-l', folder]) })
+  return (type, folder, ...options) => {
+    const isMounted = spawnSync('mount', ['-t', type, ...options, type, folder]).status === 0
+    if (isMounted) folders.push(folder)
+    else t.skip(`${type} cannot be mounted`)
+    return isMounted
+  }
+}
+
+/** That a file of which the kernel remembers everything but what opening it says is opened by another thread. */
+async function assertOpenedElsewhere (t, site, command) {
+  const fast = await serveFolder(t, { 'a.txt': 'alpha' })
+  await fast.get('/a.txt')
+  await command('stall open')
+  const asked = askFor(t, site.port, '/slow.bin')
+  const began = performance.now()
+  await assertOthersGoOn(fast, [asked])
+  assert.ok(performance.now() - began < 15_000, 'less than slowfs holds an open at most')
+  await command('resume open')
+  assert.equal(sha256((await asked.answer).body), sha256(CONTENTS))
+}
+
+slowTest('overlayfs is as slow as its slowest layer: nothing of it is opened on the JavaScript thread', async (t) => {
+  const mountMore = mounter(t)
+  const parent = folderOf(t, { upper: {}, work: {}, merged: {} })
+  const [upper, work, merged] = ['upper', 'work', 'merged'].map((name) => path.join(parent, name))
+  const { folder, command } = await mount(t, { 'slow.bin': CONTENTS })
+  await command('ttl 600')
+  if (!mountMore('overlay', merged, '-o', `lowerdir=${folder},upperdir=${upper},workdir=${work}`)) return
+  const site = await serveFolder(t, merged)
+  for (let i = 0; i < 3; i++) assertFile(await site.get('/slow.bin'), CONTENTS)
+  await assertOpenedElsewhere(t, site, command)
 })

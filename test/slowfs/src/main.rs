@@ -9,6 +9,7 @@
 //! - `eio <offset>`: reads that reach this byte fail with EIO; -1 ends it
 //! - `size <file> <bytes>`: the file pretends to be this long, and ends there at the latest; -1 ends it
 //! - `count <op> [file]`: how many such calls there were, those that are held included
+//! - `ttl <seconds>`: for how long the kernel remembers names and attributes; 0, as it is at first: not at all
 //! - `cache <keep|drop|direct>`: what an open does with the cached pages of its file. Dropping them, which is
 //!   what FUSE does by default, waits for the reads of that file: an open would hang while one is stalled
 //!
@@ -42,9 +43,6 @@ const STALL_LIMIT: Duration = Duration::from_secs(30);
 /// How long the unmounted file system serves descriptors that are still open.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// The kernel asks every time.
-const TTL: Duration = Duration::ZERO;
-
 const FIRST_FILE: u64 = INodeNo::ROOT.0 + 1;
 
 #[derive(Default)]
@@ -56,6 +54,8 @@ struct Rule {
 
 #[derive(Default)]
 struct State {
+    /// For how long the kernel need not ask again: as a rule it asks every time.
+    ttl: Duration,
     /// By op and file, which is "" for all files.
     rules: HashMap<(&'static str, String), Rule>,
     sizes: HashMap<String, u64>,
@@ -194,6 +194,7 @@ impl Shared {
                     Err(_) => state.sizes.remove(name),
                 };
             }
+            ["ttl", seconds] => state.ttl = Duration::from_secs(seconds.parse().ok()?),
             ["cache", "keep"] => state.open_flags = None,
             ["cache", "drop"] => state.open_flags = Some(FopenFlags::empty()),
             ["cache", "direct"] => state.open_flags = Some(FopenFlags::FOPEN_DIRECT_IO),
@@ -251,17 +252,21 @@ impl Filesystem for SlowFs {
             let Some(index) = shared.files.iter().position(|(file, _)| *file == name) else {
                 return reply.error(Errno::ENOENT);
             };
+            let ttl = shared.state.lock().ttl;
             match shared.attributes(INodeNo(FIRST_FILE + index as u64)) {
-                Ok(attributes) => reply.entry(&TTL, &attributes, Generation(0)),
+                Ok(attributes) => reply.entry(&ttl, &attributes, Generation(0)),
                 Err(err) => reply.error(err.into()),
             }
         });
     }
 
     fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.call("getattr", self.name(ino), move |shared| match shared.attributes(ino) {
-            Ok(attributes) => reply.attr(&TTL, &attributes),
-            Err(err) => reply.error(err.into()),
+        self.call("getattr", self.name(ino), move |shared| {
+            let ttl = shared.state.lock().ttl;
+            match shared.attributes(ino) {
+                Ok(attributes) => reply.attr(&ttl, &attributes),
+                Err(err) => reply.error(err.into()),
+            }
         });
     }
 
