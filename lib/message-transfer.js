@@ -78,7 +78,8 @@ class MessageTransfer extends FileTransfer {
     const isBodyless = message.method === 'HEAD' || message._hasBody === false || status === 204 || status === 304
     // A response that goes on after the file has a length that only the caller knows.
     const isWhole = settings.endDestination && !message.headersSent && status !== 204
-    if (isWhole && !message.hasHeader('transfer-encoding') && !message.hasHeader('content-length')) {
+    // Trailers need chunks: http refuses to send both.
+    if (isWhole && !['transfer-encoding', 'trailer', 'content-length'].some((name) => message.hasHeader(name))) {
       message.setHeader('Content-Length', length)
     }
     if (isBodyless) {

@@ -1,10 +1,11 @@
 'use strict'
 
-// Runs the test suites of other people's file servers, unmodified, without and with sendfile-native/register:
+// Runs the test suites of other people's file servers, unmodified, without and with sendfile-native/register; those of
+// serve-static and Express also with serveStatic in the place of serve-static, natively and with SENDFILE_NATIVE=off:
 //   npm run test:peers -- <folder of checkouts> [version of Node ...]
 //     --only name,name    these checkouts
 //     --baseline          only without
-//     --register file     another file than the package's register
+//     --register file     another file than the package's register, and nothing else
 //     --isolate           in a network of nothing but the loopback, as the owner of each folder (needs root)
 //     --log folder        keeps what the suites print
 // The checkouts have their development dependencies installed: see docs/compatibility.md.
@@ -15,8 +16,10 @@ const os = require('node:os')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { nodeFolder } = require('./node-version')
+const { counts, differences, failures, isEmpty } = require('./peers/compare')
 const { runSuite } = require('./peers/run')
 const { suiteOf } = require('./peers/suites')
+const { waysOf } = require('./peers/ways')
 
 const root = path.join(__dirname, '..')
 
@@ -41,19 +44,20 @@ if (checkouts === undefined) {
   process.exit(2)
 }
 
-/** The package as its users get it, and the addon as it is built here: the path of its register. */
+/** The package as its users get it, and the addon as it is built here: its folder. */
 function installPackage (folder) {
   const npm = (...args) => execFileSync('npm', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
   const tarball = npm('pack', root, '--ignore-scripts', '--silent').trim().split('\n').pop()
   fs.writeFileSync(path.join(folder, 'package.json'), '{"private":true}')
   npm('install', `./${tarball}`, '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--silent')
+  const installed = path.join(folder, 'node_modules', 'sendfile-native')
   for (const file of fs.readdirSync(root).filter((file) => file.endsWith('.node'))) {
-    fs.copyFileSync(path.join(root, file), path.join(folder, 'node_modules', 'sendfile-native', file))
+    fs.copyFileSync(path.join(root, file), path.join(installed, file))
   }
-  return path.join(folder, 'node_modules', 'sendfile-native', 'register.js')
+  return installed
 }
 
-/** What the processes of a suite said at their exits of the bytes of files that they sent: SENDFILE_NATIVE_DEBUG=1. */
+/** What the processes of a suite said at their exits of the bytes that they sent. */
 function reportedBytes (stderr) {
   const sum = { native: 0, all: 0, processes: 0 }
   for (const [, json] of stderr.matchAll(/sendfile-native: (\{.*\})/g)) {
@@ -65,42 +69,14 @@ function reportedBytes (stderr) {
   return sum
 }
 
-function environment (folder, register) {
+/** @param {object} own what one way of running a suite adds */
+function environment (folder, own) {
   const env = { ...process.env, PATH: `${folder}${path.delimiter}${process.env.PATH}`, NO_COLOR: '1' }
   if (options.isolate) env.HOME = os.tmpdir()
   for (const name of Object.keys(env)) {
     if (/^(NODE_OPTIONS|SENDFILE_|npm_|FORCE_COLOR|PEERS)/.test(name)) delete env[name]
   }
-  if (!register) return env
-  return { ...env, NODE_OPTIONS: `--require "${register}"`, SENDFILE_NATIVE_DEBUG: '1' }
-}
-
-function counts ({ tests, code }) {
-  const count = (state) => [...tests.values()].filter((other) => other === state).length
-  const text = `${count('passed')} / ${count('failed')} / ${count('skipped')}`
-  return typeof code === 'string' ? `${text} (${code})` : text
-}
-
-/** Whether there is nothing but the exit. */
-function isEmpty ({ tests }) {
-  return tests.size <= 1
-}
-
-function failures ({ tests }) {
-  return [...tests].filter(([, state]) => state === 'failed').map(([name]) => name)
-}
-
-/**
- * The tests that ended otherwise with the register.
- * @param {{ tests: Map<string, string> }[]} without one run, or several: what varies among them says nothing
- */
-function differences (without, having) {
-  const names = new Set([...without, having].flatMap(({ tests }) => [...tests.keys()]))
-  const state = ({ tests }, name) => tests.get(name) ?? 'not run'
-  return [...names].filter((name) => {
-    const states = new Set(without.map((run) => state(run, name)))
-    return states.size === 1 && !states.has(state(having, name))
-  }).map((name) => `${name}: ${state(without[0], name)} without, ${state(having, name)} with`)
+  return { ...env, ...own }
 }
 
 function commit (folder) {
@@ -110,6 +86,19 @@ function commit (folder) {
   } catch {
     return ''
   }
+}
+
+/** What is put under the suites. */
+function ownFiles (scratch) {
+  const folder = options.register ? null : installPackage(scratch)
+  const register = folder === null ? path.resolve(options.register) : path.join(folder, 'register.js')
+  if (!fs.existsSync(register)) throw new Error(`there is no ${register}`)
+  return { register, folder }
+}
+
+function sameness ({ expected }, runs) {
+  const same = expected.length ? `but for ${expected.length}` : 'yes'
+  return runs.length === 1 ? same : `${same}: what differs varies without, in ${runs.length} runs`
 }
 
 function row (cells) {
@@ -126,57 +115,56 @@ async function main () {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'peers-'))
   fs.chmodSync(scratch, 0o755)
   process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }))
-  const own = () => options.register ? path.resolve(options.register) : installPackage(scratch)
-  const register = options.baseline ? null : own()
-  if (register && !fs.existsSync(register)) throw new Error(`there is no ${register}`)
   const file = path.join(scratch, 'results')
   if (options.log) fs.mkdirSync(options.log, { recursive: true })
 
-  /** One run; `with` the register or without. */
-  const run = async (suite, { major, folder }, register) => {
-    const result = await runSuite(suite, { env: environment(folder, register), isolate: options.isolate, file })
+  /** One run, as it is or in one of the ways. */
+  const run = async (suite, { major, folder }, { name, env } = { name: 'without', env: {} }) => {
+    const result = await runSuite(suite, { env: environment(folder, env), isolate: options.isolate, file })
     if (options.log) {
-      const name = `${path.basename(suite.folder)}-${major}-${register ? 'with' : 'without'}`
       const tests = [...result.tests].map(([test, state]) => `${state}\t${test}\n`).join('')
       const text = `${tests}\nexit: ${result.code}\n\n${result.stdout}\n${result.stderr}`
-      fs.writeFileSync(path.join(options.log, `${name}.log`), text)
+      fs.writeFileSync(path.join(options.log, `${path.basename(suite.folder)}-${major}-${name}.log`), text)
     }
     return result
   }
 
+  const own = options.baseline ? null : ownFiles(scratch)
   const notes = []
   let different = 0
   row(['suite', 'version', 'commit', 'Node', 'passed / failed / skipped without', 'with', 'native bytes', 'same'])
   row(['---', '---', '---', '---', '---', '---', '---', '---'])
   for (const suite of suites) {
     for (const node of nodes.filter(({ major }) => suite.runsOn(major))) {
-      const title = `${suite.name} ${suite.version} on Node ${node.major}`
-      const cells = [suite.name, suite.version, commit(suite.folder), node.major]
-      const without = await run(suite, node, null)
-      notes.push(...failures(without).map((name) => `${title}, without: failed: ${name}`))
-      if (isEmpty(without)) notes.push(`${title}: no test ran, exit ${without.code}: ${without.stderr.slice(-500)}`)
-      if (!register) {
-        row([...cells, counts(without), '', '', ''])
-        continue
-      }
-      const having = await run(suite, node, register)
-      const { native, all, processes } = reportedBytes(having.stderr)
-      const share = all ? `${native} (${(100 * native / all).toFixed(1)} %)` : '0'
+      const cells = [suite.version, commit(suite.folder), node.major]
+      const without = await run(suite, node)
+      const plain = `${suite.name} ${suite.version} on Node ${node.major}`
+      notes.push(...failures(without).map((name) => `${plain}, without: failed: ${name}`))
+      if (isEmpty(without)) notes.push(`${plain}: no test ran, exit ${without.code}: ${without.stderr.slice(-500)}`)
+      if (own === null) row([suite.name, ...cells, counts(without), '', '', ''])
       const runs = [without]
-      let found = differences(runs, having)
-      notes.push(...found.map((what) => `${title}: ${what}`))
-      while (found.length && runs.length <= AGAIN) {
-        runs.push(await run(suite, node, null))
-        found = differences(runs, having)
+      for (const way of own === null ? [] : waysOf(suite, own)) {
+        const title = `${way.title} ${suite.version} on Node ${node.major}`
+        const having = await run(suite, node, way)
+        const { native, all, processes } = reportedBytes(having.stderr)
+        const share = all ? `${native} (${(100 * native / all).toFixed(1)} %)` : '0'
+        let found = differences(runs, having, way.expected)
+        notes.push(...found.map((what) => `${title}: ${what}`))
+        while (found.length && runs.length <= AGAIN) {
+          runs.push(await run(suite, node))
+          found = differences(runs, having, way.expected)
+        }
+        if (!processes) notes.push(`${title}: no process reported`)
+        const isIdle = way.mustServe && all === 0
+        if (isIdle) notes.push(`${title}: serveStatic sent nothing`)
+        const isDifferent = found.length > 0 || isEmpty(without) || isIdle
+        if (isDifferent) different++
+        row([way.title, ...cells, counts(without), counts(having), share, isDifferent ? '**no**' : sameness(way, runs)])
       }
-      if (!processes) notes.push(`${title}: no process reported`)
-      if (found.length || isEmpty(without)) different++
-      const same = runs.length === 1 ? 'yes' : found.length ? '**no**' : `yes: what differs varies without, in ${runs.length} runs`
-      row([...cells, counts(without), counts(having), share, same])
     }
   }
   console.log(['', ...notes].join('\n'))
-  if (register) console.log(different ? `\n${different} runs differ` : '\nevery suite is as without')
+  if (own !== null) console.log(different ? `\n${different} runs differ` : '\nevery suite is as without, or differs as it is to')
   process.exitCode = different ? 1 : 0
 }
 

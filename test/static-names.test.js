@@ -257,6 +257,24 @@ test('mounted, a redirect is relative to the original URL, and the mount itself 
   assertFile(await site.get('/static/'), 'top')
 })
 
+test('a root that is a file is sent where it is mounted, and nothing below it', async (t) => {
+  const folder = folderOf(t, { 'a.txt': 'alpha', 'a.txt.gz': 'coded' })
+  const before = (req) => {
+    req.originalUrl = req.url
+    req.url = req.url.replace(/^\/static/, '') || '/'
+  }
+  const site = await serveFolder(t, path.join(folder, 'a.txt'), {}, { before })
+  const answer = await site.get('/static')
+  assertFile(answer, 'alpha')
+  assert.equal(answer.headers['content-type'], 'text/plain; charset=utf-8')
+  assert.equal((await site.get('/static', { headers: ['Range: bytes=1-2'] })).status, 206)
+  for (const target of ['/static/', '/static/a.txt', '/static/../b']) assertPassed(await site.get(target))
+  const coded = await serveFolder(t, path.join(folder, 'a.txt'), { precompressed: true }, { before })
+  assertFile(await coded.get('/static', { headers: ['Accept-Encoding: gzip'] }), 'coded')
+  fs.rmSync(path.join(folder, 'a.txt'))
+  assertPassed(await site.get('/static'))
+})
+
 test('options that make no sense are refused at once', () => {
   assert.throws(() => serveStatic(), TypeError)
   for (const root of [null, 42, {}, '', ['.'], Buffer.from('.')]) assert.throws(() => serveStatic(root), TypeError, String(root))

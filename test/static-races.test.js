@@ -13,6 +13,9 @@ const { OPENAT2, assertFile, folderOf, serveFolder, startSite, write } = require
 /** So many requests of each race, and more until both were seen: the name meant what is inside, and what is not. */
 const REQUESTS = 1500
 
+/** So often, at least, the names change hands meanwhile: on a busy machine the thread that does it may begin late. */
+const SWAPS = 100
+
 const WAYS = {
   'as the package does it here': (t, root) => serveFolder(t, root),
   ...(isNative && {
@@ -27,10 +30,9 @@ for (const [way, start] of Object.entries(WAYS)) {
       const { port } = await start(t, root)
       let seen = {}
       for (let rounds = 0; rounds < 20 && Object.keys(seen).length < 2; rounds++) {
-        const isOver = (requests) => requests >= REQUESTS
-        const { escapes, statuses, swaps } = await run({ port, pair, target: race.target }, isOver)
+        const isOver = (requests, swaps) => requests >= REQUESTS && swaps >= SWAPS
+        const { escapes, statuses } = await run({ port, pair, target: race.target }, isOver)
         assert.equal(escapes, 0)
-        assert.ok(swaps > 100, `${swaps} exchanges`)
         seen = { ...seen, ...statuses }
       }
       for (const status of Object.keys(seen)) assert.ok(['200', '404'].includes(status), `answered with ${JSON.stringify(seen)}`)

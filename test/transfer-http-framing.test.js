@@ -221,6 +221,22 @@ test('the trailers of a chunked response follow the file', async (t) => {
   assert.ok(bytes.subarray(-100).toString('latin1').endsWith('\r\n0\r\nX-Sum: 42\r\n\r\n'))
 })
 
+test('a response that announces trailers is chunked', async (t) => {
+  const file = temporaryFile(t, 300 * KIB)
+  for (const zeroCopy of [true, false]) {
+    const { port } = await serve(t, (req, res) => {
+      res.setHeader('Trailer', 'X-Sum')
+      if (req.url === '/sum') res.addTrailers({ 'X-Sum': '42' })
+      return transferFile(res, file.path, { zeroCopy })
+    })
+    const { status, headers, body } = await get(t, port)
+    assert.deepEqual([status, headers['content-length'], headers['transfer-encoding']], [200, undefined, 'chunked'])
+    assertBytes(body, file.bytes)
+    const bytes = await exchange(t, port, ask('/sum'))
+    assert.ok(bytes.subarray(-100).toString('latin1').endsWith('\r\n0\r\nX-Sum: 42\r\n\r\n'))
+  }
+})
+
 test('HTTP/1.0 gets the length and the file, then the end', async (t) => {
   const file = temporaryFile(t, 2 * MIB)
   const { port, calls } = await serve(t, (req, res) => transferFile(res, file.path))

@@ -8,6 +8,7 @@ function sendPage (res, status, title, body, headers) {
   const page = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n' +
     `<title>${title}</title>\n</head>\n<body>\n<pre>${body}</pre>\n</body>\n</html>\n`
   res.statusCode = status
+  res.statusMessage = undefined // of a head that could not be made
   res.setHeader('Content-Type', 'text/html; charset=UTF-8')
   res.setHeader('Content-Length', Buffer.byteLength(page))
   res.setHeader('Content-Security-Policy', 'default-src \'none\'')

@@ -1,10 +1,8 @@
 'use strict'
 
-const { AsyncResource } = require('node:async_hooks')
 const { isAbsolute, join, normalize, resolve, sep } = require('node:path')
 const createError = require('http-errors')
-const { processReason } = require('../eligibility')
-const { openFile, tryOpen } = require('../open-file')
+const { anywhere } = require('./anywhere')
 const { Entry } = require('./entry')
 const { Exchange } = require('./exchange')
 const { openPreferred, servingError } = require('./opening')
@@ -15,15 +13,6 @@ const { Root } = require('./root')
 const MOST_ROOTS = 64
 
 const roots = new Map()
-
-/** Whatever a program names, wherever it lies. */
-const anywhere = {
-  open ({ path, bytes }, answer) {
-    const file = processReason() === null ? tryOpen(null, bytes) : undefined
-    if (typeof file === 'object') answer(null, file)
-    else openFile(path, new AsyncResource('SENDFILEOPEN'), answer)
-  }
-}
 
 function serveFile (req, res, path, options) {
   return new Promise((fulfil, reject) => {

@@ -3,6 +3,8 @@
 const { resolve } = require('node:path')
 const createError = require('http-errors')
 const parseUrl = require('parseurl')
+const { anywhere } = require('./anywhere')
+const { Entry } = require('./entry')
 const { answerError } = require('./error-page')
 const { Exchange } = require('./exchange')
 const { openPreferred, servingError } = require('./opening')
@@ -18,7 +20,7 @@ function serveStatic (root, options) {
   validatePath(root, 'root')
   const settings = staticSettings(options)
   const path = resolve(root)
-  const site = { settings, root: new Root(path, settings), targets: new Targets(path, settings) }
+  const site = { settings, path, root: new Root(path, settings), targets: new Targets(path, settings) }
   return function serveStatic (req, res, next) {
     if (req.method === 'GET' || req.method === 'HEAD') serve(site, req, res, next)
     else if (settings.fallthrough && next) next()
@@ -26,7 +28,8 @@ function serveStatic (root, options) {
   }
 }
 
-function serve ({ settings, root, targets }, req, res, next) {
+function serve (site, req, res, next) {
+  const { settings, root, targets } = site
   const path = pathOf(req)
   if (path === null) return refuse(createError(400), settings, res, next)
   const target = targets.of(path)
@@ -34,11 +37,20 @@ function serve ({ settings, root, targets }, req, res, next) {
   const exchange = new Exchange(req, res, settings, (err) => {
     if (err) failed(err, res, next)
   })
-  openPreferred(root, target.entries, req, res, settings.codings, (err, entry, file) => {
+  const answer = (err, entry, file) => {
     if (!err) exchange.answer(entry, file)
     else if (settings.redirect && lacksSlash(err, entry, target) && !res.headersSent) redirectToFolder(req, res)
     else refuse(servingError(err), settings, res, next)
+  }
+  openPreferred(root, target.entries, req, res, settings.codings, (err, ...opened) => {
+    if (path === '' && err?.code === 'ENOTDIR') openRoot(site, req, res, answer)
+    else answer(err, ...opened)
   })
+}
+
+/** The root that was given is a file, and the handler is mounted at its URL. */
+function openRoot ({ settings, path }, req, res, answer) {
+  openPreferred(anywhere, [new Entry(path, path)], req, res, settings.codings, answer)
 }
 
 /** Whether what was asked for by name is a folder, and was asked for as a file. */

@@ -1,9 +1,11 @@
 'use strict'
 
 // How the tests of each project are run, by the name of its package. The arguments are those of the project's own test
-// script, without linters, coverage and --bail: every test is run to the last one.
+// script, without linters, coverage and --bail: every test is run to the last one. `serveStatic` is the file in whose
+// place serveStatic can be put.
 
 const fs = require('node:fs')
+const { createRequire } = require('node:module')
 const path = require('node:path')
 
 /** The files under a folder whose paths match, in order. */
@@ -16,8 +18,16 @@ function files (folder, below, pattern) {
 
 const suites = {
   send: { kind: 'mocha', args: ['--check-leaks'] },
-  'serve-static': { kind: 'mocha', args: ['--check-leaks', 'test/'] },
-  express: { kind: 'mocha', args: ['--require', 'test/support/env', '--check-leaks', 'test/', 'test/acceptance/'] },
+  'serve-static': {
+    kind: 'mocha',
+    args: ['--check-leaks', 'test/'],
+    serveStatic: (folder) => createRequire(path.join(folder, 'test', '_')).resolve('..')
+  },
+  express: {
+    kind: 'mocha',
+    args: ['--require', 'test/support/env', '--check-leaks', 'test/', 'test/acceptance/'],
+    serveStatic: (folder) => createRequire(path.join(folder, 'lib', '_')).resolve('serve-static')
+  },
   connect: { kind: 'mocha', args: ['--require', 'test/support/env', '--check-leaks', 'test/'] },
   compression: { kind: 'mocha', args: ['--check-leaks'] },
   destroy: { kind: 'mocha', args: [] },
@@ -59,7 +69,7 @@ function nodeVersion (folder) {
 
 /**
  * @param {string} folder a checkout
- * @returns {object | null} how to run it: name, version, folder, runsOn, kind, args, files
+ * @returns {object | null} how to run it: name, version, folder, runsOn, kind, args, files, serveStatic
  */
 function suiteOf (folder) {
   const own = manifest(path.join(folder, 'package.json'))

@@ -76,13 +76,14 @@ async function hammer (port, target, isOver) {
   return counts
 }
 
-/** A thread that exchanges two names: `stop()` resolves with how often it did. */
+/** A thread that exchanges two names: `swaps()` is how often it did, `stop()` resolves with that. */
 async function startSwapper (pair) {
   const control = new Int32Array(new SharedArrayBuffer(8))
   const worker = new Worker(path.join(__dirname, '..', 'fixtures', 'swapper.js'), { workerData: { pair, control } })
   const ended = once(worker, 'exit')
   await once(worker, 'online')
   return {
+    swaps: () => Atomics.load(control, 1),
     async stop () {
       Atomics.store(control, 0, 1)
       await ended
@@ -91,11 +92,11 @@ async function startSwapper (pair) {
   }
 }
 
-/** Runs one: what was answered, and how often the names changed hands. */
+/** Runs one, until `isOver(requests, swaps)`: what was answered, and how often the names changed hands. */
 async function run ({ port, pair, target }, isOver) {
   const swapper = await startSwapper(pair)
   try {
-    const counts = await hammer(port, target, isOver)
+    const counts = await hammer(port, target, (requests) => isOver(requests, swapper.swaps()))
     return { ...counts, swaps: await swapper.stop() }
   } catch (err) {
     await swapper.stop()
