@@ -13,6 +13,8 @@ const { guardOf } = require('./message-guard')
 const { Region } = require('./region')
 const { count } = require('./stats')
 
+const { writeHead } = http.ServerResponse.prototype
+
 /**
  * A file as the body of an http.ServerResponse or http.ClientRequest: the head is http's, the body one
  * region, and nothing else may come in between.
@@ -86,6 +88,9 @@ class MessageTransfer extends FileTransfer {
       this.length = 0
       return this.finish()
     }
+    // Who replaced `writeHead` may have another length in mind, and tells it only then.
+    const isUsualHead = message.writeHead === undefined || message.writeHead === writeHead
+    if (isWhole && !isUsualHead && !guard.isWrapped) message.writeHead(status)
     const promised = settings.endDestination ? promisedLength(message) : length
     if (!message.strictContentLength) {
       if (length > promised) return this.fail(contentLengthMismatch(length, promised))

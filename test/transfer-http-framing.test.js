@@ -221,6 +221,22 @@ test('the trailers of a chunked response follow the file', async (t) => {
   assert.ok(bytes.subarray(-100).toString('latin1').endsWith('\r\n0\r\nX-Sum: 42\r\n\r\n'))
 })
 
+test('a length that a replaced writeHead puts into the head is kept to', async (t) => {
+  const file = temporaryFile(t, 300 * KIB)
+  for (const zeroCopy of [true, false]) {
+    const { port, calls } = await serve(t, (req, res) => {
+      const { writeHead } = res
+      res.writeHead = function (...args) {
+        this.setHeader('Content-Length', 3)
+        return writeHead.apply(this, args)
+      }
+      return transferFile(res, file.path, { zeroCopy }).finally(() => res.destroy())
+    })
+    assert.equal((await exchange(t, port, ask())).length, 0)
+    await assert.rejects(calls[0], { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH', bytesSent: 0 })
+  }
+})
+
 test('a response that announces trailers is chunked', async (t) => {
   const file = temporaryFile(t, 300 * KIB)
   for (const zeroCopy of [true, false]) {
