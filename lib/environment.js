@@ -96,11 +96,10 @@ function submitOpenBeneath (root, name, resource, answer) {
 }
 
 function openingCall (resource, answer) {
-  const request = new Call(resource, (result) => {
+  return new Call(resource, function (result) {
     if (result < 0) answer(result, 'open')
-    else answer(request.id)
+    else answer(this.id)
   })
-  return request
 }
 
 function beginOpening (request, refusal, answer) {

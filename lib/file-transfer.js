@@ -52,7 +52,7 @@ class FileTransfer extends AsyncResource {
     this.offset = 0
     this.length = 0
     /** Several parts of it, and bytes between them, instead. */
-    this.list = settings.list
+    this.list = settings.list ?? null
     this.timer = null
     this.listeners = null
     this.life = null
@@ -152,7 +152,7 @@ class FileTransfer extends AsyncResource {
   complete () {
     try {
       if (this.settings.endDestination) this.destination.end()
-    } catch (err) { // of who replaced \`end\`
+    } catch (err) { // of who replaced `end`
       this.failWith(err)
       return
     }

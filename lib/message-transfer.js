@@ -104,9 +104,10 @@ class MessageTransfer extends FileTransfer {
 
   send () {
     const { destination: message, file, guard, offset, length, settings } = this
-    const isWhole = settings.endDestination && this.list === undefined && !this.isShort
-    const mayCopy = settings.fallback && this.reason === null
-    if (isWhole && mayCopy && guard.isAlone && message instanceof http.ServerResponse) {
+    const isWhole = settings.endDestination && this.list === null && !this.isShort
+    // What goes at once may be read and sent, where the kernel refuses the file: not without `fallback`.
+    const isPermitted = this.reason === null && settings.fallback
+    if (isWhole && isPermitted && guard.isAlone && message instanceof http.ServerResponse) {
       this.sentAtOnce = answerAtOnce(message, file, offset, length)
     }
     if (this.sentAtOnce === length) this.finish()

@@ -2,6 +2,7 @@
 
 // A file that is open for sending: the addon's, or where there is no addon, one of fs.
 
+const { AsyncResource } = require('node:async_hooks')
 const fs = require('node:fs')
 const os = require('node:os')
 const { fileURLToPath } = require('node:url')
@@ -11,6 +12,7 @@ const { adoptAtOnce, environment, openAtOnce, opened: status, submitOpen, submit
 const { invalidArgType, invalidArgValue, refused, systemError } = require('./errors')
 const { validateDescriptorNumber } = require('./validate')
 
+const { EAGAIN } = os.constants.errno
 const { O_RDONLY, O_NONBLOCK = 0 } = fs.constants
 
 /** Nothing is waited for in a FIFO. */
@@ -119,16 +121,30 @@ function tryOpen (root, bytes) {
  */
 function openFile (source, resource, opened) {
   if (!addon || isForeignRuntime) return openWithFs(source, resource, opened)
-  let path = source
-  if (typeof source !== 'number') {
-    path = pathBytes(source)
-    const file = tryOpen(null, path)
-    if (typeof file !== 'number') {
-      process.nextTick(() => resource.runInAsyncScope(opened, undefined, null, file))
-      return
-    }
-  }
-  submitOpen(path, resource, (id, syscall) => {
+  if (typeof source === 'number') return submit(source, source, resource, opened)
+  const later = (...answer) => process.nextTick(() => resource.runInAsyncScope(opened, undefined, ...answer))
+  openPath(source, pathBytes(source), resource, later, opened)
+}
+
+/**
+ * The same of a path, at once where nothing has to be waited for.
+ * @param {Buffer} bytes the path, with a NUL behind it
+ * @param {AsyncResource | null} resource null: that of the call
+ * @param {(err: Error | null, file?: OpenFile) => void} opened what is told at once
+ * @param {(err: Error | null, file?: OpenFile) => void} [openedLater] what is told later, in the context of `resource`
+ */
+function openPath (path, bytes, resource, opened, openedLater = opened) {
+  const own = () => resource ?? new AsyncResource('SENDFILEOPEN')
+  if (!addon || isForeignRuntime) return openWithFs(path, own(), openedLater)
+  const file = tryOpen(null, bytes)
+  if (file === -EAGAIN) submit(bytes, path, own(), openedLater)
+  else if (typeof file === 'number') opened(withPath(refused(file, 'open'), path))
+  else opened(null, file)
+}
+
+/** @param {Buffer | number} what as the addon takes it */
+function submit (what, source, resource, opened) {
+  submitOpen(what, resource, (id, syscall) => {
     if (id < 0) opened(withPath(refused(id, syscall), source))
     else opened(null, new OpenFile(id))
   })
@@ -178,11 +194,10 @@ function checkWithFs (fd, source, owner, answer) {
 function adoptOpened (handle, path, resource, opened) {
   const answer = (err, file) => resource.runInAsyncScope(opened, undefined, err, file)
   if (processReason() !== null) return checkWithFs(handle.fd, path, handle, answer)
-  submitOpen(handle.fd, resource, (id, syscall) => {
+  submit(handle.fd, path, resource, (err, file) => {
     handle.close()
-    if (id < 0) opened(withPath(refused(id, syscall), path))
-    else opened(null, new OpenFile(id))
+    opened(err, file)
   })
 }
 
-module.exports = { OpenFile, READING, adoptFile, adoptOpened, openFile, pathBytes, sourceOf, tryOpen }
+module.exports = { OpenFile, READING, adoptFile, adoptOpened, openFile, openPath, pathBytes, sourceOf, tryOpen }

@@ -4,12 +4,11 @@
 
 const { performance } = require('node:perf_hooks')
 const createError = require('http-errors')
+const { isClientGone } = require('../static/client-gone')
 const { answerError } = require('../static/error-page')
 const { servingError } = require('../static/opening')
 const { accessLine, clientOf } = require('./access-line')
 const { onEnd } = require('./connection-end')
-
-const CLIENT_IS_GONE = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_DESTROYED'])
 
 class Exchange {
   constructor (req, res) {
@@ -39,7 +38,7 @@ class Exchange {
     } catch (err) {
       failure = err
       if (res.headersSent) res.destroy() // the client must not take what it has for the whole
-      else if (!CLIENT_IS_GONE.has(err.code)) answerError(res, servingError(err))
+      else if (!isClientGone(err)) answerError(res, servingError(err))
     }
     await this.closed
     return this.line(this.bytesSent(served, failure), refusal ?? this.remark(served, failure))
@@ -54,7 +53,7 @@ class Exchange {
   }
 
   remark (served, failure) {
-    if (failure !== null && !CLIENT_IS_GONE.has(failure.code) && !(failure.statusCode < 500)) {
+    if (failure !== null && !isClientGone(failure) && !(failure.statusCode < 500)) {
       return `failed: ${failure.code ?? failure.message}`
     }
     if (!this.res.writableFinished) return 'aborted'

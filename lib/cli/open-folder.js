@@ -7,7 +7,7 @@
 const fs = require('node:fs')
 const { constants } = require('node:os')
 const { join, sep } = require('node:path')
-const { systemError } = require('../errors')
+const { isBelow, refusal } = require('../static/below')
 const { kindBelow } = require('./kind-below')
 
 const { O_RDONLY, O_DIRECTORY = 0, O_NONBLOCK = 0 } = fs.constants
@@ -87,14 +87,6 @@ async function openByName (path, asked) {
   const place = await fs.promises.realpath(path)
   if (!isBelow(asked.realRoot, place)) throw refusal(EXDEV, path)
   return new Folder(null, place, asked)
-}
-
-function isBelow (root, place) {
-  return place === root || place.startsWith(root.endsWith(sep) ? root : root + sep)
-}
-
-function refusal (errno, path) {
-  return Object.assign(systemError(-errno, 'open'), { path })
 }
 
 module.exports = { openFolder }

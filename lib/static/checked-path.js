@@ -6,9 +6,9 @@
 const { AsyncResource } = require('node:async_hooks')
 const fs = require('node:fs')
 const { constants } = require('node:os')
-const { join, resolve, sep } = require('node:path')
-const { systemError } = require('../errors')
+const { join, resolve } = require('node:path')
 const { READING, adoptOpened } = require('../open-file')
+const { isBelow, refusal } = require('./below')
 
 const { EXDEV, ELOOP } = constants.errno
 const { O_NOFOLLOW = 0 } = fs.constants
@@ -38,10 +38,6 @@ async function openChecked ({ path, symlinks }, { name, path: wanted }, answer) 
   adoptOpened(handle, wanted, resource, answer)
 }
 
-function isBelow (folder, path) {
-  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
-}
-
 /** Where an open file lies: folders may have been exchanged since its name was resolved. */
 async function placeOf (handle, real) {
   if (process.platform === 'linux') return fs.promises.readlink(`/proc/self/fd/${handle.fd}`)
@@ -49,10 +45,6 @@ async function placeOf (handle, real) {
     fs.promises.realpath(real), handle.stat({ bigint: true }), fs.promises.lstat(real, { bigint: true })
   ])
   return opened.ino === named.ino && opened.dev === named.dev ? again : ''
-}
-
-function refusal (errno, path) {
-  return Object.assign(systemError(-errno, 'open'), { path })
 }
 
 module.exports = { openChecked }

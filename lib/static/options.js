@@ -30,6 +30,9 @@ const OF_STATIC = Object.freeze({
   redirect: true
 })
 
+/** Those that are true or false, and nothing else. */
+const FLAGS = ['acceptRanges', 'cacheControl', 'etag', 'fallthrough', 'immutable', 'lastModified', 'redirect', 'symlinks']
+
 /** Options with their defaults, checked, and as they are used. */
 function settingsOf (options, defaults) {
   if (typeof options !== 'object' || options === null) throw invalidArgType('options', 'of type object', options)
@@ -43,10 +46,8 @@ function settingsOf (options, defaults) {
     }
     if (value !== undefined) settings[known] = value
   }
-  for (const [name, usual] of Object.entries(defaults)) {
-    if (typeof usual === 'boolean' && name !== 'precompressed' && name !== 'extensions') {
-      validateBoolean(settings[name], `options.${name}`)
-    }
+  for (const name of FLAGS) {
+    if (name in defaults) validateBoolean(settings[name], `options.${name}`)
   }
   if (settings.setHeaders !== undefined) validateFunction(settings.setHeaders, 'options.setHeaders')
   settings.cacheControl = settings.cacheControl ? cacheControl(settings) : null

@@ -4,6 +4,7 @@ const { resolve } = require('node:path')
 const createError = require('http-errors')
 const parseUrl = require('parseurl')
 const { anywhere } = require('./anywhere')
+const { isClientGone } = require('./client-gone')
 const { Entry } = require('./entry')
 const { answerError } = require('./error-page')
 const { Exchange } = require('./exchange')
@@ -12,9 +13,6 @@ const { staticSettings, validatePath } = require('./options')
 const { redirectToFolder } = require('./redirect')
 const { Root } = require('./root')
 const { Targets } = require('./target')
-
-/** What ends a connection from its other side: nobody is left to be told. */
-const CLIENT_IS_GONE = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'])
 
 function serveStatic (root, options) {
   validatePath(root, 'root')
@@ -82,7 +80,7 @@ function refuse (err, { fallthrough }, res, next) {
 
 /** There is one, but something is the matter. */
 function failed (err, res, next) {
-  if (CLIENT_IS_GONE.has(err.code)) return
+  if (isClientGone(err)) return
   // As send: also for who answers without looking at the error.
   if (!res.headersSent) for (const [name, value] of Object.entries(err.headers ?? {})) res.setHeader(name, value)
   if (next) next(err)

@@ -10,6 +10,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { MIB, digest, isNative, temporaryFolder, test, until } = require('../helpers')
 const { startExample } = require('../helpers/example')
+const { seek } = require('../helpers/video')
 const { writeSparse, writeWav } = require('./media')
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
@@ -69,18 +70,7 @@ for (const name of ['express.js', 'plain.js']) {
     assert.ok(Math.abs(duration - WAV_SECONDS) < 1, `it lasts ${duration} s`)
     for (const part of [0.5, 0.9, 0.1, 0.7, 0.3, 0.99, 0.2, 0.8, 0.4, 0.6]) {
       const place = Math.floor(part * WAV_SECONDS)
-      const { reached, played, error } = await page.evaluate(async (place) => {
-        const video = document.querySelector('video')
-        const event = (name) => new Promise((resolve) => {
-          for (const each of [name, 'error']) video.addEventListener(each, resolve, { once: true })
-        })
-        const seeked = event('seeked')
-        video.currentTime = place
-        await seeked
-        const reached = video.currentTime
-        while (video.currentTime <= reached + 0.1 && !video.error) await event('timeupdate')
-        return { reached, played: video.currentTime, error: video.error?.message }
-      }, place)
+      const { reached, played, error } = await seek(page, place)
       assert.equal(error, undefined)
       assert.ok(Math.abs(reached - place) < 1, `it is at ${reached} s of ${place}`)
       assert.ok(played > reached, 'and goes on')

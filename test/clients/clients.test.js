@@ -14,6 +14,7 @@ const path = require('node:path')
 const { promisify } = require('node:util')
 const { MIB, isNative, temporaryFolder, test, until } = require('../helpers')
 const { startCli } = require('../helpers/cli')
+const { seek } = require('../helpers/video')
 const { writeWav } = require('../browser/media')
 
 const SIZE = 64 * MIB + 12_345
@@ -187,19 +188,7 @@ inBrowser('Chromium plays a file, and seeks in it', async (t) => {
   const { page, complaints } = await openPage(t)
   await page.goto(urls[0])
   for (const part of [0.9, 0.1, 0.5]) {
-    const { reached, played, error } = await page.evaluate(async (place) => {
-      const video = document.querySelector('video')
-      const event = (name) => new Promise((resolve) => {
-        for (const each of [name, 'error']) video.addEventListener(each, resolve, { once: true })
-      })
-      await video.play()
-      const seeked = event('seeked')
-      video.currentTime = place
-      await seeked
-      const reached = video.currentTime
-      while (video.currentTime <= reached + 0.1 && !video.error) await event('timeupdate')
-      return { reached, played: video.currentTime, error: video.error?.message }
-    }, part * WAV_SECONDS)
+    const { reached, played, error } = await seek(page, part * WAV_SECONDS)
     assert.equal(error, undefined)
     assert.ok(Math.abs(reached - part * WAV_SECONDS) < 1 && played > reached, `${reached} ${played}`)
   }
