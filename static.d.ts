@@ -28,21 +28,26 @@ export interface ServeOptions<Res extends Response = Response> {
   maxAge?: number | string
   /**
    * Whether to send the `.br`, `.zst` or `.gz` that lies beside a file instead of it, when Accept-Encoding permits;
-   * a list says which to look for, the preferred first. The response then has Vary: Accept-Encoding, and the type of
-   * the file itself. Default: false
+   * a list says which to look for, the preferred first. The file itself has to be there, and not to be younger. The
+   * response then has Vary: Accept-Encoding, and the type of the file itself. Not for a response that has a
+   * Content-Encoding already. Default: false
    */
   precompressed?: boolean | readonly Coding[]
   /**
    * Called before the head is made, to set what further header fields it is to have. A field that was set is left as
-   * it is. Synchronous. `stat` is of the descriptor that is sent.
+   * it is. Synchronous; what it throws is the request's error. `path` and `stat` are of the file that is sent, which may
+   * be a compressed one.
    */
   setHeaders?: (res: Res, path: string, stat: Stats) => void
 }
 
 export interface ServeFileOptions<Res extends Response = Response> extends ServeOptions<Res> {
-  /** `path` is a name below this folder, and nothing outside it is sent, wherever symbolic links may lead. */
+  /**
+   * `path` is a name below this folder, and nothing outside it is sent, wherever symbolic links may lead. An absolute
+   * `path` is refused with 403.
+   */
   root?: string
-  /** With `root`: whether symbolic links are followed, as long as they stay inside. Default: true */
+  /** With `root`: whether symbolic links are followed; as in `serveStatic`. Default: true */
   symlinks?: boolean
 }
 
@@ -51,19 +56,25 @@ export interface ServeStaticOptions<Res extends Response = Response> extends Ser
   dotfiles?: 'allow' | 'deny' | 'ignore'
   /** What to try behind a name that is not found, such as `['html']`. Default: false */
   extensions?: readonly string[] | string | false
-  /** Whether `next()` is called for what is not found or not permitted, rather than `next(err)`. Default: true */
+  /**
+   * Whether `next()` is called for what is not found or not permitted, rather than `next(err)`. What is there, but not
+   * as the request wants it (412, 416), goes to `next(err)` always. Default: true
+   */
   fallthrough?: boolean
   /** What to send for a folder, the first that there is. Default: 'index.html' */
   index?: readonly string[] | string | false
   /** Whether a folder's name without a slash is redirected to the one with it. Default: true */
   redirect?: boolean
-  /** Whether symbolic links are followed, as long as they stay inside `root`. Default: true */
+  /**
+   * Whether symbolic links are followed, as long as they stay inside `root`: not those with an absolute target, nor
+   * those that leave and come back (RESOLVE_BENEATH of openat2(2); without it, where they lead decides). Default: true
+   */
   symlinks?: boolean
 }
 
 /** How a request was answered. */
 export interface Served {
-  /** 200, 206, 304 */
+  /** 200, 206, 304, or what the response had been given before. */
   statusCode: number
   /** Bytes of the body, with what stands between the ranges of a multipart/byteranges body. */
   bytesSent: number
@@ -74,7 +85,8 @@ export interface Served {
 }
 
 /**
- * Why a file is not served, before anything of the response was touched: an error as http-errors makes them.
+ * Why a file is not served, before anything of the response was sent, or set other than by `setHeaders`: an error as
+ * http-errors makes them.
  *
  * - 400 a name that is no UTF-8 or has a NUL; 403 a name with `..`, or a file that may not be read;
  * - 404 what is not there, is no regular file, or lies outside the root (`code` is the system's: ENOENT, ENOTDIR,
@@ -95,7 +107,8 @@ export interface ServeError extends Error {
 /**
  * Answers a GET or HEAD with a file: type, caching, conditions (If-Match, If-None-Match, If-Modified-Since,
  * If-Unmodified-Since, If-Range), one range or several (multipart/byteranges). What the head describes is the very
- * descriptor that is sent.
+ * descriptor that is sent. Who reloads (Cache-Control: no-cache) gets the file, not a 304. Other methods are not
+ * refused, and answered as a GET without ranges: which to answer is the caller's to say.
  *
  * A small file in memory is opened, read and sent on the JavaScript thread, together with its head; whatever could wait
  * for a disk or a server never is.
@@ -104,6 +117,7 @@ export interface ServeError extends Error {
  * @returns Resolves when the body is in the kernel. Rejects with a {@link ServeError} while the response is still
  *   untouched (`res.headersSent` is false), or with what befell the transfer, as `transferFile` does.
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: as a rejection, before any side effect.
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: of `maxAge`, likewise.
  */
 export function serveFile<Res extends Response> (
   req: Request, res: Res, path: string, options?: ServeFileOptions<Res>
@@ -124,5 +138,6 @@ export interface StaticHandler<Res extends Response = Response> {
  * What is not found goes to `next()`, errors to `next(err)`; without `next` they are answered.
  *
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: of `maxAge`
  */
 export function serveStatic<Res extends Response> (root: string, options?: ServeStaticOptions<Res>): StaticHandler<Res>

@@ -14,7 +14,16 @@ if (process.argv.length < 4 || !/^\d+$/.test(process.argv[2]) || process.argv[2]
 }
 
 const port = Number(process.argv[2])
-const root = fs.realpathSync(process.argv[3])
+const root = folder(process.argv[3])
+
+function folder (name) {
+  try {
+    return fs.realpathSync(name)
+  } catch (err) {
+    console.error(err.message)
+    process.exit(1)
+  }
+}
 
 async function serve (req, res) {
   if (req.method !== 'GET' && req.method !== 'HEAD') return fail(res, 405, { Allow: 'GET, HEAD' })
