@@ -84,10 +84,11 @@ function summary (results) {
   ].filter((text) => text !== NOTHING).join('\n\n')
 }
 
-function introduction ({ servers }) {
+function introduction ({ machine, servers }) {
   const [title] = ours.map((name) => servers.find((server) => server.name === name)?.title).filter(Boolean)
-  return '`npm run bench` wrote this. Each server is a process of its own, which shares the machine with its clients; a case ' +
-    `goes round all servers, then round again. A cell is the median (least to most). \`x\` is how many times that of ${title ?? 'this package'} it is.`
+  const place = machine.clientCpu ? `, which have their place on CPU ${machine.clientCpu}` : ''
+  return '`npm run bench` wrote this. Each server is a process of its own, which shares the machine with its clients' +
+    `${place}; a case goes round all servers, then round again. A cell is the median (least to most). \`x\` is how many times that of ${title ?? 'this package'} it is.`
 }
 
 function report (results) {

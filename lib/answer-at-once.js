@@ -17,11 +17,12 @@ const scratch = Buffer.allocUnsafeSlow(16 * 1024)
 /**
  * @param {http.ServerResponse} res its head not sent, but complete: Content-Length is `length`; nobody replaced `write`
  *   or `end`
- * @param {OpenFile} file stays open
+ * @param {OpenFile} file
+ * @param {boolean} closes whether the file is to be closed, if all went; otherwise it stays open
  * @returns {number} how many of the `length` bytes from `start` went; the response takes the rest as its body, and is
  *   then to be ended
  */
-function answerAtOnce (res, file, start, length) {
+function answerAtOnce (res, file, start, length, closes) {
   const { socket } = res
   if (!file.isAtHand || !isPlain(res) || !isFree(res, socket)) return 0
   if (!res.headersSent) res.writeHead(res.statusCode)
@@ -32,7 +33,7 @@ function answerAtOnce (res, file, start, length) {
   if (!isPlain(res) || !isFree(res, socket)) return 0
   const headLength = scratch.latin1Write(head)
   const equipment = equip(socket)
-  const sent = answer(descriptorOfSocket(socket, 'socket'), scratch, headLength, file.id, start, length)
+  const sent = answer(descriptorOfSocket(socket, 'socket'), scratch, headLength, file.id, start, length, closes)
   equipment.bytesSent += sent
   if (sent < headLength) {
     res._header = head.slice(sent) // what is still to be sent of it goes before the body

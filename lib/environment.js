@@ -156,10 +156,10 @@ function awaitTurn () {
   })
 }
 
-/** Sends a head and a piece of a file at once, as far as that goes: bytes of both. */
-function answer (fd, head, headLength, file, offset, length) {
+/** Sends a head and a piece of a file, as far as that goes at once: bytes of both. `closes`: the file, if all went. */
+function answer (fd, head, headLength, file, offset, length, closes) {
   awaitTurn()
-  return environment.answer(fd, head, headLength, file, offset, length)
+  return environment.answer(fd, head, headLength, file, offset, length, closes)
 }
 
 /** The engine hands it back: its last bytes, or all of it where there is no descriptor for the engine. */

@@ -108,7 +108,7 @@ class MessageTransfer extends FileTransfer {
     // What goes at once may be read and sent, where the kernel refuses the file: not without `fallback`.
     const isPermitted = this.reason === null && settings.fallback
     if (isWhole && isPermitted && guard.isAlone && message instanceof http.ServerResponse) {
-      this.sentAtOnce = answerAtOnce(message, file, offset, length)
+      this.sentAtOnce = answerAtOnce(message, file, offset, length, false)
     }
     if (this.sentAtOnce === length) this.finish()
     else this.queueRegion()

@@ -20,22 +20,19 @@ const READING = O_RDONLY | O_NONBLOCK
 
 /** One that the addon has open. */
 class OpenFile {
-  constructor (id, { fd, size, modified } = environment.fileStatus(id)) {
+  constructor (id, { fd, size, modified, isCopied } = environment.fileStatus(id)) {
     this.id = id
     this.fd = fd
     this.size = size
     /** In milliseconds since 1970. */
     this.modified = modified
+    /** Whether asking about it cannot wait: nobody else's server has it. */
+    this.isAtHand = !isCopied
   }
 
   /** Whether its bytes are copied by native threads: its file system cannot do without. */
   get isCopied () {
     return environment.isFileCopied(this.id)
-  }
-
-  /** Whether asking about it cannot wait: nobody else's server has it. */
-  get isAtHand () {
-    return !this.isCopied
   }
 
   /** Whether it is another than when it was opened: `answer(changed)`, now or later, in the context of `resource`. */
@@ -111,7 +108,7 @@ function pathBytes (path) {
  */
 function tryOpen (root, bytes) {
   const id = openAtOnce(root, bytes)
-  return id < 0 ? id : new OpenFile(id, { fd: status[0], size: status[1], modified: status[2] })
+  return id < 0 ? id : new OpenFile(id, { fd: status[0], size: status[1], modified: status[2], isCopied: false })
 }
 
 /**

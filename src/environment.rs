@@ -253,7 +253,10 @@ impl Environment {
         let Some(file) = self.file(id) else {
             return 0;
         };
-        let parts = vec![Part::Bytes(head.to_vec()), Part::Region(Region { file, offset, len })];
+        // A small region will be read right behind it.
+        let mut bytes = Vec::with_capacity(head.len() + len.min(SMALL) as usize);
+        bytes.extend_from_slice(head);
+        let parts = vec![Part::Bytes(bytes), Part::Region(Region { file, offset, len })];
         let mut transfer = Transfer::new(parts, false, true);
         if let Step::Done = self.begin(socket, &mut transfer) {
             STATS.transfers.add(1);

@@ -8,6 +8,7 @@ use crate::disk::Disk;
 use crate::file_system::{kind_of, Kind};
 use crate::mounts;
 use crate::sys::{self, Errno, Status};
+use crate::top_mount;
 
 /// A regular file, open for reading. Closed with its last owner.
 #[derive(Debug)]
@@ -69,12 +70,16 @@ impl File {
     pub fn open(path: &CStr) -> sys::Result<Self> {
         let fd = sys::open(path)?;
         mounts::learn(&fd);
+        top_mount::learn();
         Self::of(fd)
     }
 
     /// The same where that cannot wait: the names are in memory, and the file lies on a mount that is known to be
     /// local. Opening one of FUSE, or over a network, asks its server, in memory or not.
     pub fn open_at_once(path: &CStr) -> AtOnce {
+        if let Some(opened) = top_mount::open_at_once(path) {
+            return opened;
+        }
         let Some(kind) = sys::find_cached(path).ok().and_then(|place| mounts::local_kind(&place)) else {
             return AtOnce::MayWait;
         };

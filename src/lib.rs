@@ -20,6 +20,7 @@ mod root;
 mod socket;
 mod stats;
 mod sys;
+mod top_mount;
 mod transfer;
 
 use std::ffi::CStr;
@@ -152,7 +153,7 @@ impl Environment {
         Ok(FileStatus::of(&*self.file(id)?))
     }
 
-    /// Whether its bytes are copied, for want of anything better.
+    /// Whether its bytes are copied, for want of anything better; it may turn out on the way.
     #[napi(catch_unwind)]
     pub fn is_file_copied(&self, id: f64) -> Result<bool> {
         Ok(self.file(id)?.is_copied())
@@ -209,11 +210,25 @@ impl Environment {
     }
 
     /// Sends a head, of `head_len` bytes, and `len` bytes of a file from `offset`, as far as that goes at once. Returns
-    /// how many are in the kernel, of both.
+    /// how many are in the kernel, of both. `closes`: when it is all of them, the file is given up.
     #[napi(catch_unwind)]
-    pub fn answer(&self, socket: i32, head: &[u8], head_len: u32, file: f64, offset: f64, len: f64) -> f64 {
+    #[allow(clippy::too_many_arguments, reason = "as of `transfer`")]
+    pub fn answer(
+        &self,
+        socket: i32,
+        head: &[u8],
+        head_len: u32,
+        file: f64,
+        offset: f64,
+        len: f64,
+        closes: bool,
+    ) -> f64 {
         let head = head.get(..head_len as usize).unwrap_or(head);
-        self.0.answer(socket, head, file, offset as u64, len as u64) as f64
+        let sent = self.0.answer(socket, head, file, offset as u64, len as u64);
+        if closes && sent == head.len() as u64 + len as u64 {
+            self.0.close_file(file);
+        }
+        sent as f64
     }
 
     /// The same of several pieces of a file, with bytes before each: `layout` has for each how many of `heads` those
@@ -277,7 +292,7 @@ impl Environment {
     fn take(&self, id: f64, opened: AtOnce, mut status: Float64ArraySlice) -> f64 {
         match self.0.take(id, opened) {
             Ok(file) => {
-                let FileStatus { fd, size, modified } = FileStatus::of(&file);
+                let FileStatus { fd, size, modified, .. } = FileStatus::of(&file);
                 sys::write_numbers(&mut status, &[f64::from(fd), size, modified]);
                 0.0
             }
@@ -299,6 +314,8 @@ pub struct FileStatus {
     pub size: f64,
     /// When it was last modified before that, in milliseconds since 1970.
     pub modified: f64,
+    /// Whether its bytes will be copied.
+    pub is_copied: bool,
 }
 
 impl FileStatus {
@@ -309,7 +326,7 @@ impl FileStatus {
         let nanoseconds = status.modified.rem_euclid(SECOND) as f64;
         // In doubles, as fs.Stats has it.
         let modified = seconds * 1e3 + nanoseconds / 1e6;
-        Self { fd: file.as_raw_fd(), size: status.size as f64, modified }
+        Self { fd: file.as_raw_fd(), size: status.size as f64, modified, is_copied: file.is_copied() }
     }
 }
 

@@ -2,25 +2,32 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file::{self, AtOnce, File};
 use crate::mounts;
 use crate::sys::{self, Errno, Resolve};
+use crate::top_mount;
 
 /// So often a name is resolved anew, when renames go on below the folder meanwhile.
 const RACES: u32 = 32;
+
+/// Room for the path of a root and a name below it.
+const PATH_ROOM: usize = 512;
 
 /// The folder is a path: what it means is asked for each file.
 #[derive(Debug)]
 pub struct Root {
     path: CString,
     links: bool,
+    /// Whether it led over no symbolic link when that was last asked: then [`Root::open_straight`] is worth while.
+    is_straight: AtomicBool,
 }
 
 impl Root {
     /// `links`: symbolic links are followed, as long as they stay inside.
     pub fn new(path: CString, links: bool) -> Self {
-        Self { path, links }
+        Self { path, links, is_straight: AtomicBool::new(false) }
     }
 
     pub fn path(&self) -> &CStr {
@@ -30,6 +37,9 @@ impl Root {
     /// Opens a regular file where that cannot wait: its name, and the folder's, are in memory, and it lies on the
     /// folder's own mount, which is known to be local.
     pub fn open_at_once(&self, name: &CStr) -> AtOnce {
+        if let Some(opened) = self.open_straight(name) {
+            return opened;
+        }
         let Ok(folder) = sys::open_folder(&self.path, true) else {
             return AtOnce::MayWait;
         };
@@ -40,6 +50,21 @@ impl Root {
         AtOnce::of(sys::open_beneath(&folder, name, resolve).and_then(|fd| File::of_kind(fd, kind)))
     }
 
+    /// Folder and name in one. `None`: there may be a file all the same.
+    fn open_straight(&self, name: &CStr) -> Option<AtOnce> {
+        let (folder, name) = (self.path.to_bytes(), name.to_bytes_with_nul());
+        if !self.is_straight.load(Ordering::Relaxed) || !leads_down(name) {
+            return None;
+        }
+        let mut room = [0; PATH_ROOM];
+        let path = room.get_mut(..folder.len() + 1 + name.len())?;
+        path[..folder.len()].copy_from_slice(folder);
+        path[folder.len()] = b'/';
+        path[folder.len() + 1..].copy_from_slice(name);
+        // Without a link, and without "..", a name below a folder means nothing outside of it.
+        top_mount::open_at_once(CStr::from_bytes_with_nul(path).ok()?)
+    }
+
     /// Opens a regular file, and waits for whatever has to be waited for.
     ///
     /// # Errors
@@ -48,6 +73,8 @@ impl Root {
     pub fn open(&self, name: &CStr) -> sys::Result<File> {
         let folder = sys::open_folder(&self.path, false)?;
         mounts::learn(&folder);
+        top_mount::learn();
+        self.is_straight.store(sys::is_straight(&self.path), Ordering::Relaxed);
         let resolve = Resolve { cached: false, same_mount: false, links: self.links };
         let place = in_spite_of_races(|| sys::find_beneath(&folder, name, resolve))?;
         // Nothing else is opened at all: the writer of a FIFO would go on, and a device do what it does.
@@ -59,6 +86,12 @@ impl Root {
         }
         .and_then(File::of)
     }
+}
+
+/// Whether a name, with a NUL behind it, can only mean something below.
+fn leads_down(name: &[u8]) -> bool {
+    let is_empty_or_absolute = matches!(name, [0 | b'/', ..]);
+    !is_empty_or_absolute && !name.split(|byte| matches!(byte, b'/' | 0)).any(|part| part == b"..")
 }
 
 /// A rename below the folder may have left open whether a name leads out of it.
@@ -151,6 +184,22 @@ mod tests {
         assert_eq!(root.open(c"file").unwrap().status().size, 6);
         symlink("other", folder.0.join("next")).unwrap();
         fs::rename(folder.0.join("next"), folder.0.join("current")).unwrap();
+        match root.open_at_once(c"file") {
+            AtOnce::Opened(file) => assert_eq!(file.status().size, 9),
+            AtOnce::MayWait => assert_eq!(root.open(c"file").unwrap().status().size, 9),
+            AtOnce::Refused(errno) => panic!("{errno:?}"),
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_replaced_by_a_link_is_left_for_where_that_leads() {
+        let folder = Folder::new("replaced");
+        fs::create_dir(folder.0.join("other")).unwrap();
+        fs::write(folder.0.join("other/file"), "the other").unwrap();
+        let root = folder.root(false);
+        assert_eq!(root.open(c"file").unwrap().status().size, 6);
+        fs::rename(folder.0.join("inside"), folder.0.join("before")).unwrap();
+        symlink("other", folder.0.join("inside")).unwrap();
         match root.open_at_once(c"file") {
             AtOnce::Opened(file) => assert_eq!(file.status().size, 9),
             AtOnce::MayWait => assert_eq!(root.open(c"file").unwrap().status().size, 9),

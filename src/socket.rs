@@ -50,11 +50,17 @@ impl<S: AsRawFd> Kernel for Socket<'_, S> {
         self.count(&STATS.sendfile_bytes, sys::sendfile(self.socket, file, Some(offset as i64), len))
     }
 
-    fn read_cached(&mut self, file: &File, offset: u64, buffer: &mut [u8]) -> sys::Result<usize> {
-        sys::read_cached(file, offset as i64, buffer).or_else(|errno| {
+    fn read_cached(
+        &mut self,
+        file: &File,
+        offset: u64,
+        len: usize,
+        bytes: &mut Vec<u8>,
+    ) -> sys::Result<usize> {
+        sys::append_cached(file, offset as i64, len, bytes).or_else(|errno| {
             // tmpfs does not know the flag, and has nothing to wait for.
             if errno.0 == libc::EOPNOTSUPP && file.lies_in_memory() {
-                return sys::read(file, offset as i64, buffer);
+                return sys::append(file, offset as i64, len, bytes);
             }
             Err(errno)
         })

@@ -4,6 +4,7 @@
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
+const { cpu, onLastCpu } = require('./last-cpu')
 const { binary } = require('./rust')
 
 /** `{ port: 80, path: ['/a', '/b'] }` as arguments; what is undefined is left out. */
@@ -19,9 +20,14 @@ async function load (options) {
   return counted
 }
 
-/** The same, whatever the responses were: `{ code, counted }`. */
-async function attempt (options) {
-  const child = spawn(binary('bench-load'), argumentsOf(options), { stdio: ['ignore', 'pipe', 'inherit'] })
+/**
+ * The same, whatever the responses were: `{ code, counted }`. `isAnywhere`: not on the CPU of the clients; `isModest`:
+ * it takes what time others leave, and keeps nobody waiting (SCHED_IDLE), as if it were elsewhere.
+ */
+async function attempt ({ isAnywhere = false, isModest = false, ...options }) {
+  const command = [binary('bench-load'), ...argumentsOf(options)]
+  const [file, ...args] = isModest && cpu !== null ? ['chrt', '--idle', '0', ...command] : command
+  const child = spawn(...isAnywhere ? [file, args] : onLastCpu(file, args), { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (chunk) => { text += chunk })
   const [code] = await once(child, 'close')

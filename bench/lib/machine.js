@@ -3,6 +3,7 @@
 // Where and when something was measured.
 
 const os = require('node:os')
+const { cpu } = require('./last-cpu')
 
 function machine () {
   return {
@@ -10,6 +11,7 @@ function machine () {
     kernel: `${os.type()} ${os.release()}`,
     processor: os.cpus()[0].model.trim(),
     cores: os.cpus().length,
+    clientCpu: cpu,
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     date: new Date().toISOString().slice(0, 10)
   }

@@ -30,6 +30,8 @@ class Exchange {
     /** What is sent, from when it is open. */
     this.entry = null
     this.file = null
+    /** The fields that others have set, in small letters: as a rule few, or none. */
+    this.named = null
     this.isDone = false
   }
 
@@ -65,6 +67,7 @@ class Exchange {
   respond () {
     const { entry, file, req, res } = this
     const { headers } = req
+    this.named = res.getHeaderNames()
     entry.describe(file)
     const validators = this.validators()
     if (isConditional(headers)) {
@@ -88,25 +91,30 @@ class Exchange {
 
   /** The response's own, where somebody has set them; then those of the file. */
   validators () {
-    const { entry, res, settings } = this
+    const { entry, settings } = this
     return {
-      etag: text(res.getHeader('ETag')) ?? (settings.etag ? entry.etag : undefined),
-      lastModified: text(res.getHeader('Last-Modified')) ?? (settings.lastModified ? entry.lastModified : undefined)
+      etag: this.field('etag') ?? (settings.etag ? entry.etag : undefined),
+      lastModified: this.field('last-modified') ?? (settings.lastModified ? entry.lastModified : undefined)
     }
+  }
+
+  /** One that others have set: it may be a number, too. */
+  field (name) {
+    return this.named.includes(name) ? String(this.res.getHeader(name)) : undefined
   }
 
   /** What a head says of the file, whichever part of it is sent. */
   setHead ({ etag, lastModified }) {
-    const { entry, res, settings } = this
-    if (settings.acceptRanges && !res.hasHeader('Accept-Ranges')) res.setHeader('Accept-Ranges', 'bytes')
-    if (settings.cacheControl !== null && !res.hasHeader('Cache-Control')) {
+    const { entry, named, res, settings } = this
+    if (settings.acceptRanges && !named.includes('accept-ranges')) res.setHeader('Accept-Ranges', 'bytes')
+    if (settings.cacheControl !== null && !named.includes('cache-control')) {
       res.setHeader('Cache-Control', settings.cacheControl)
     }
     if (lastModified !== undefined) res.setHeader('Last-Modified', lastModified)
     if (etag !== undefined) res.setHeader('ETag', etag)
     if (settings.codings.length > 0) vary(res, 'Accept-Encoding')
     if (entry.coding !== null) res.setHeader('Content-Encoding', entry.coding)
-    if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', entry.type)
+    if (!named.includes('content-type')) res.setHeader('Content-Type', entry.type)
   }
 
   notModified (validators) {
@@ -128,9 +136,8 @@ class Exchange {
     const { file, req, res } = this
     this.promise(length)
     if (req.method === 'HEAD' || length === 0) return this.endWithoutBody()
-    const sent = isUsual(res) && !isWatched() ? answerAtOnce(res, file, start, length) : 0
+    const sent = isUsual(res) && !isWatched() ? answerAtOnce(res, file, start, length, true) : 0
     if (sent < length) return this.sendRest({ start: start + sent, end: start + length - 1 }, sent)
-    file.close()
     res.end()
     this.succeed(length, null)
   }
@@ -146,8 +153,8 @@ class Exchange {
 
   /** How long the body is, unless somebody has chosen another framing. */
   promise (length) {
-    const { res } = this
-    if (!res.hasHeader('Transfer-Encoding') && !res.hasHeader('Trailer')) res.setHeader('Content-Length', length)
+    const { named, res } = this
+    if (!named.includes('transfer-encoding') && !named.includes('trailer')) res.setHeader('Content-Length', length)
   }
 
   sendRest (part, sent) {
@@ -176,11 +183,6 @@ class Exchange {
     this.isDone = true
     this.done(err, served)
   }
-}
-
-/** A field that others have set may be a number, too. */
-function text (field) {
-  return field === undefined ? undefined : String(field)
 }
 
 /** Whether somebody wants to be told of each transfer. */

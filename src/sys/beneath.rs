@@ -62,6 +62,19 @@ pub fn open_cached(path: &CStr) -> Result<OwnedFd> {
     openat2(libc::AT_FDCWD, path, flags, libc::RESOLVE_CACHED)
 }
 
+/// As [`super::open`], by names that are in memory, over no symbolic link (`ELOOP`), and into no other mount than that
+/// of `/` (`EXDEV`). `path` is absolute.
+pub fn open_straight(path: &CStr) -> Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let resolve = libc::RESOLVE_CACHED | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
+    openat2(libc::AT_FDCWD, path, flags, resolve)
+}
+
+/// Whether a path leads over no symbolic link. May wait.
+pub fn is_straight(path: &CStr) -> bool {
+    openat2(libc::AT_FDCWD, path, libc::O_PATH | libc::O_CLOEXEC, libc::RESOLVE_NO_SYMLINKS).is_ok()
+}
+
 /// Opens for reading what was found (proc(5), `/proc/self/fd`). `ENOENT` where there is no /proc.
 pub fn open_again(place: &impl AsRawFd) -> Result<OwnedFd> {
     let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";

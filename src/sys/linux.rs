@@ -71,6 +71,34 @@ pub fn read_cached(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Resul
     })
 }
 
+/// As [`read`], behind what `bytes` has already: up to `len` bytes.
+pub fn append(file: &impl AsRawFd, offset: i64, len: usize, bytes: &mut Vec<u8>) -> Result<usize> {
+    append_with(file, offset, len, bytes, 0)
+}
+
+/// As [`read_cached`], likewise.
+pub fn append_cached(file: &impl AsRawFd, offset: i64, len: usize, bytes: &mut Vec<u8>) -> Result<usize> {
+    append_with(file, offset, len, bytes, libc::RWF_NOWAIT)
+}
+
+fn append_with(
+    file: &impl AsRawFd,
+    offset: i64,
+    len: usize,
+    bytes: &mut Vec<u8>,
+    flags: i32,
+) -> Result<usize> {
+    bytes.reserve(len);
+    let target = libc::iovec { iov_base: bytes.spare_capacity_mut().as_mut_ptr().cast(), iov_len: len };
+    let read = retry(|| {
+        // SAFETY: one iovec, that describes room which `bytes` has to spare; both outlive the call.
+        unsafe { libc::preadv2(file.as_raw_fd(), &raw const target, 1, offset, flags) }
+    })?;
+    // SAFETY: the kernel wrote so many bytes there, and no more than `len`.
+    unsafe { bytes.set_len(bytes.len() + read) };
+    Ok(read)
+}
+
 /// How many pages of this part of the file are in the page cache (cachestat(2), Linux 6.5). `EPERM` for
 /// who neither owns the file nor may write it.
 pub fn cached_pages(file: &impl AsRawFd, offset: u64, len: u64) -> Result<u64> {
@@ -275,12 +303,36 @@ pub(super) fn retry(mut call: impl FnMut() -> isize) -> Result<usize> {
     }
 }
 
-/// Tells the scheduler that the calling thread is for throughput (`SCHED_BATCH`, sched(7)): it never displaces one that
-/// answers somebody. Where that is not permitted, it is as any other.
+/// Tells the scheduler that the calling thread is for throughput (`SCHED_BATCH`, sched(7)), and takes long turns: it
+/// never displaces one that answers somebody, and is displaced by it. Where that is not permitted, it is as any other.
 pub fn be_considerate() {
-    let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the parameters are read only, and outlive the call; 0 is the calling thread.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameters) };
+    /// sched_setattr(2).
+    #[repr(C)]
+    #[derive(Default)]
+    struct Attributes {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        runtime: u64,
+        deadline: u64,
+        period: u64,
+    }
+    /// In nanoseconds: longer than any thread's that asked for nothing. The kernel lets one with shorter turns go first
+    /// when it wakes up (Linux 6.12; before that it is not looked at).
+    const LONG_TURN: u64 = 10_000_000;
+    let size = size_of::<Attributes>();
+    let mut attributes = Attributes::default();
+    // SAFETY: the attributes are of the size that is said, and outlive the call; 0 is the calling thread.
+    let got = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) };
+    if got < 0 || attributes.policy != libc::SCHED_OTHER as u32 {
+        return; // whoever chose another policy for the process meant it
+    }
+    attributes.policy = libc::SCHED_BATCH as u32;
+    attributes.runtime = LONG_TURN;
+    // SAFETY: as above; the kernel filled in the size.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }
 
 /// Blocks every signal on the calling thread, so that they go to Node's own threads.

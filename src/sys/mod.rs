@@ -10,11 +10,13 @@ mod linux;
 mod node;
 
 pub use beneath::{
-    find_beneath, find_cached, mount_of, open_again, open_beneath, open_cached, open_folder, Mount, Resolve,
+    find_beneath, find_cached, is_straight, mount_of, open_again, open_beneath, open_cached, open_folder,
+    open_straight, Mount, Resolve,
 };
 pub use linux::{
-    be_considerate, block_signals, cached_pages, duplicate, file_system, open, position, push, read,
-    read_cached, reset, send, sendfile, set_position, shut_down, status, unacknowledged, Status,
+    append, append_cached, be_considerate, block_signals, cached_pages, duplicate, file_system, open,
+    position, push, read, read_cached, reset, send, sendfile, set_position, shut_down, status,
+    unacknowledged, Status,
 };
 pub use node::{hold_loop, release_loop, write_numbers};
 

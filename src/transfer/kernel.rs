@@ -24,8 +24,15 @@ pub trait Kernel {
     /// sendfile(2) of bytes that are in memory.
     fn sendfile(&mut self, file: &Self::File, offset: u64, len: usize) -> Result<usize>;
 
-    /// Reads what is in memory: `EAGAIN` when nothing is, `EOPNOTSUPP` when the file system cannot tell.
-    fn read_cached(&mut self, file: &Self::File, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// Reads up to `len` bytes, those that are in memory, and puts them behind `bytes`: `EAGAIN` when none is,
+    /// `EOPNOTSUPP` when the file system cannot tell.
+    fn read_cached(
+        &mut self,
+        file: &Self::File,
+        offset: u64,
+        len: usize,
+        bytes: &mut Vec<u8>,
+    ) -> Result<usize>;
 
     /// Whether these bytes are in memory.
     fn resident(&mut self, file: &Self::File, offset: u64, len: u64) -> Residency;

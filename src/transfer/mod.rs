@@ -126,7 +126,7 @@ pub struct Transfer<F> {
     barren: u32,
     /// The piece that the disk was last asked for, and how often.
     fetched: (u64, u32),
-    /// Up to here the bytes of the region in front are known to be in memory.
+    /// Up to here the bytes of the next region are known to be in memory.
     ready: u64,
 }
 
@@ -247,12 +247,13 @@ impl<F> Transfer<F> {
         loop {
             match self.parts.front() {
                 Some(Part::Bytes(bytes)) if self.front == bytes.len() => self.front = 0,
-                Some(Part::Region(region)) if region.len == 0 => {}
+                Some(Part::Region(region)) if region.len == 0 => {
+                    self.ready = 0;
+                    self.fetched = (0, 0);
+                }
                 _ => return,
             }
             self.parts.pop_front();
-            self.ready = 0;
-            self.fetched = (0, 0);
         }
     }
 
@@ -347,11 +348,8 @@ impl<F> Transfer<F> {
             Some(Part::Bytes(bytes)) => (bytes, true),
             _ => (&mut own, false),
         };
-        let end = bytes.len();
-        bytes.resize(end + region.len as usize, 0);
-        let answer = kernel.read_cached(&region.file, region.offset, &mut bytes[end..]);
+        let answer = kernel.read_cached(&region.file, region.offset, region.len as usize, bytes);
         let read = answer.unwrap_or(0);
-        bytes.truncate(end + read);
         region.offset += read as u64;
         region.len -= read as u64;
         if matches!(answer, Err(Errno(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM))) {

@@ -99,23 +99,29 @@ impl Kernel for Simulated {
         Ok(taken)
     }
 
-    fn read_cached(&mut self, file: &File, offset: u64, buffer: &mut [u8]) -> sys::Result<usize> {
+    fn read_cached(
+        &mut self,
+        file: &File,
+        offset: u64,
+        len: usize,
+        into: &mut Vec<u8>,
+    ) -> sys::Result<usize> {
         if file.opaque {
             return Err(Errno(libc::EOPNOTSUPP));
         }
         let start = (offset as usize).min(file.bytes.len());
-        let bytes = &file.bytes[start..(start + buffer.len()).min(file.bytes.len())];
+        let bytes = &file.bytes[start..(start + len).min(file.bytes.len())];
         if bytes.is_empty() {
             return Ok(0);
         }
         match self.choice() {
             0..=80 => Err(Errno(libc::EAGAIN)),
             81..=130 => {
-                buffer[0] = bytes[0];
+                into.push(bytes[0]);
                 Ok(1)
             }
             _ => {
-                buffer[..bytes.len()].copy_from_slice(bytes);
+                into.extend_from_slice(bytes);
                 Ok(bytes.len())
             }
         }
