@@ -8,7 +8,10 @@ const { responseBusy } = require('./errors')
 
 const { write: usualWrite, end: usualEnd } = http.OutgoingMessage.prototype
 const USUAL = { write: usualWrite, end: usualEnd }
+/** The guard that a message was given first. */
 const kGuard = Symbol('sendfile-native.guard')
+/** The one that stands before everything else. A WeakMap of messages would cost each collection of garbage dear. */
+const kOutermost = Symbol('sendfile-native.outermost-guard')
 
 /** Whether nobody replaced a message's `write` or `end`. */
 function isUsual (message) {
@@ -78,17 +81,14 @@ function guardedEnd (...args) {
   return this[kGuard].call('end', this, args)
 }
 
-/** The guard that stands before everything else of each message that was sent a file. */
-const outermost = new WeakMap()
-
 /** @returns {Guard} */
 function guardOf (message) {
-  const former = outermost.get(message)
+  const former = message[kOutermost]
   // One that is busy answers for whoever came between meanwhile.
   if (former !== undefined && (former.isBusy || former.isOutermost)) return former
   const guard = new Guard(message, former)
   guard.install()
-  outermost.set(message, guard)
+  message[kOutermost] = guard
   return guard
 }
 
