@@ -33,7 +33,7 @@ module.exports = [
     rules: {
       'n/no-unsupported-features/node-builtins': ['error', {
         ignores: ['diagnostics_channel', 'diagnostics_channel.subscribe', 'diagnostics_channel.unsubscribe', 'fs.cpSync', 'test',
-          'test.before']
+          'test.before', 'util.parseArgs']
       }]
     }
   }

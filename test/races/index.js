@@ -7,7 +7,8 @@ const fs = require('node:fs')
 const { constants: { errno } } = require('node:os')
 const os = require('node:os')
 const path = require('node:path')
-const { prepare, races, run } = require('../helpers/races')
+const { tellProof } = require('../helpers/proof')
+const { PUBLIC, prepare, races, run } = require('../helpers/races')
 const { OPENAT2, startSite } = require('../helpers/static')
 
 const position = process.argv.indexOf('--minutes')
@@ -22,6 +23,7 @@ const ways = { openat2: [], 'no openat2': [[OPENAT2, errno.ENOSYS]] }
 async function main () {
   const all = Object.keys(ways).flatMap((way) => Object.entries(races).map(([name, race]) => ({ way, name, race })))
   let escapes = 0
+  let [requests, bytes] = [0, 0]
   for (const { way, name, race } of all) {
     const cleanups = []
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-races-'))
@@ -30,11 +32,14 @@ async function main () {
     const end = Date.now() + minutes * 60_000 / all.length
     const counts = await run({ port, pair, target: race.target }, () => Date.now() >= end)
     escapes += counts.escapes
+    requests += counts.requests
+    bytes += counts.inside * PUBLIC.length
     console.log(`${way}: ${name}: ${counts.requests} requests, ${counts.swaps} exchanges, answered ${JSON.stringify(counts.statuses)}, ${counts.escapes} escapes`)
     for (const cleanup of cleanups) cleanup()
     fs.rmSync(folder, { recursive: true })
   }
   console.log(escapes === 0 ? 'nothing from outside the root was sent' : `${escapes} escapes`)
+  tellProof({ cases: requests, bytes, findings: escapes })
   process.exitCode = escapes === 0 ? 0 : 1
 }
 

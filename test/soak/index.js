@@ -11,6 +11,7 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { tellProof } = require('../helpers/proof')
 const { runSession } = require('./client')
 const { condition } = require('./condition')
 const { writeContents } = require('./contents')
@@ -219,6 +220,7 @@ class Soak {
       for (const kind of ['rss', 'heapUsed', 'external']) row(`${side}: ${kind}, MiB`, mib(start[kind]), mib(end[kind]))
     }
     console.log(`failures: ${this.failures} (--seed ${seed})`)
+    tellProof({ cases: this.sessions, bytes: this.bytes, findings: this.failures })
   }
 }
 
