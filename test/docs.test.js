@@ -1,0 +1,40 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const path = require('node:path')
+const { blocksOf } = require('./docs/blocks')
+const { runBlock } = require('./docs/run-block')
+const { run, temporaryFolder, test } = require('./helpers')
+const { requiresModules } = require('./helpers/example')
+
+const block = (directive, code, language = 'js') => blocksOf(`${directive}\n\`\`\`${language}\n${code}\n\`\`\`\n`)[0]
+
+test('every code block of the documentation does as it says', {
+  skip: !requiresModules() && 'Fastify and Koa have dependencies that this Node cannot require'
+}, async () => {
+  const { code, stdout, stderr } = await run(['test/docs'])
+  assert.equal(code, 0, stdout + stderr)
+})
+
+test('a block that does otherwise is found', async (t) => {
+  const folder = temporaryFolder(t)
+  fs.writeFileSync(path.join(folder, 'file'), 'a file')
+  const server = (status) => `require('http').createServer((req, res) => res.writeHead(${status}).end()).listen(80)`
+  const sender = (text) => `require('net').createServer((socket) => socket.end('${text}')).listen(80)`
+  const complaint = async (...args) => runBlock(block(...args), folder)
+  assert.equal(await complaint('<!-- test: GET / 200 -->', server(200)), null)
+  assert.match(await complaint('<!-- test: GET / 200 -->', server(404)), /GET \/: 404 instead of 200/)
+  assert.match(await complaint('<!-- test: GET / 200 -->', 'throw new Error("broken")'), /it ended with 1:[^]*broken/)
+  assert.equal(await complaint('<!-- test: sends file -->', sender('a file')), null)
+  assert.match(await complaint('<!-- test: sends file -->', sender('another')), /something else/)
+  assert.equal(await complaint('', 'process.exit(0)'), null)
+  assert.match(await complaint('', 'process.exit(3)'), /it ended with 3/)
+  assert.match(await complaint('<!-- test: run -->', 'exit 4', 'sh'), /it ended with 4/)
+})
+
+test('what cannot be run says why', () => {
+  assert.equal(block('<!-- test: not run: it needs a disk -->', 'format c:', 'sh').reason, 'it needs a disk')
+  assert.throws(() => block('', 'ls', 'sh'), /what is to be done/)
+  assert.throws(() => block('<!-- test: POST / 200 -->', ''), /what is to be done/)
+})
