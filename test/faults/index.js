@@ -1,0 +1,84 @@
+'use strict'
+
+// npm run faults -- [--quick] [--seed S] [--only TEXT]
+//
+// System calls of a server fail, one after the other, by strace(1), by seccomp(2) and by limits: what that does to
+// the request that is struck, and that it does nothing to any other. The full form writes docs/faults.md. The exit code
+// is 1 when an outcome is none of those that test/faults/judge.js permits.
+
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { parseArgs } = require('node:util') // eslint-disable-line n/no-unsupported-features/node-builtins -- as since 18.3
+const { straceUnavailable } = require('../helpers/server')
+const { firsts, groups } = require('./cells')
+const { Conditions } = require('./conditions')
+const { Files } = require('./files')
+const { Matrix } = require('./matrix')
+const { writeReport } = require('./report')
+
+/** What is counted, and what was found. */
+class Proof {
+  constructor () {
+    this.cases = 0
+    this.faults = 0
+    this.bytes = 0
+    this.findings = 0
+    this.notes = []
+  }
+
+  found (text) {
+    this.findings++
+    console.log(`FINDING ${text}`)
+  }
+
+  note (text) {
+    if (!this.notes.includes(text)) this.notes.push(text)
+  }
+
+  print () {
+    const { cases, faults, bytes, findings, notes } = this
+    console.log(`proof: ${JSON.stringify({ cases, faults, bytes, findings, notes })}`)
+  }
+}
+
+function optionsOf () {
+  try {
+    const { values } = parseArgs({
+      options: { quick: { type: 'boolean' }, seed: { type: 'string', default: '1' }, only: { type: 'string' } }
+    })
+    if (/^\d+$/.test(values.seed)) return values
+  } catch {
+    // told below
+  }
+  console.error('usage: npm run faults -- [--quick] [--seed S] [--only TEXT]')
+  process.exit(2)
+}
+
+async function main () {
+  const { quick: isQuick = false, seed, only } = optionsOf()
+  const isWanted = (title) => only === undefined || title.includes(only)
+  console.log(`faults: --seed ${seed}${isQuick ? ' --quick' : ''}, Node ${process.version}`)
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-faults-'))
+  process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }))
+  fs.chmodSync(scratch, 0o755)
+  const root = path.join(scratch, 'files')
+  fs.mkdirSync(root)
+  const files = new Files(root)
+  const proof = new Proof()
+
+  const matrix = new Matrix(files, proof, { isQuick, seed: Number(seed), scratch })
+  if (straceUnavailable()) {
+    proof.note(`no matrix: ${straceUnavailable()}`)
+  } else {
+    for (const group of groups) if (isWanted(`${group.call} ${group.by}`)) await matrix.run(group)
+    for (const group of firsts) if (isWanted(`${group.call} process`)) await matrix.run(group, { isFirst: true })
+  }
+  const conditions = new Conditions(files, proof, { isQuick })
+  await conditions.run(isWanted)
+  if (!isQuick && only === undefined) writeReport(matrix.rows, conditions.rows)
+  proof.print()
+  process.exit(proof.findings === 0 ? 0 : 1)
+}
+
+main()
