@@ -159,7 +159,7 @@ class Conditions {
     return this.suffers(site, name, lift, OF_MEMORY)
   }
 
-  /** Many ask at once while a limit holds: what is not whole is told, and once it is lifted all is as before. */
+  /** Many ask at once while a limit holds: what is not whole is told; once it is lifted, all is as before. */
   async suffers (site, name, lift, errnos) {
     const found = (text) => this.proof.found(`${name}: ${text}`)
     const outcomes = []
@@ -167,11 +167,7 @@ class Conditions {
       outcomes.push(...await Promise.all(ALL.map(([way, size]) => this.ask(site, way, size, { mayBeTurnedAway: true }))))
     }
     lift()
-    const isEndOfV8 = !site.host.isAlive && /out of memory|OOM|allocation failed/i.test(site.host.death)
-    if (isEndOfV8) {
-      this.proof.note(`${name}: the process ended for want of memory, which Node does by itself`)
-      return 'the process ends, as Node does'
-    }
+    if (!site.host.isAlive) return this.afterEnd(site.host.death, name)
     for (const outcome of outcomes) {
       this.count(outcome)
       if (outcome.seen.kind !== 'whole') this.proof.faults++
@@ -191,6 +187,16 @@ class Conditions {
     }
     await this.isOver(site, found)
     return summaryOf(outcomes)
+  }
+
+  /** What V8 cannot be refused is memory. */
+  afterEnd (death, name) {
+    if (!/FATAL ERROR:.*(?:memory|allocation)/i.test(death)) {
+      this.proof.found(`${name}: the process ended: ${death}`)
+      return null
+    }
+    this.proof.note(`${name}: V8 ended the process for want of memory`)
+    return 'V8 ends the process'
   }
 
   async ask (site, way, size, options) {

@@ -19,7 +19,7 @@ class Host {
     const who = uid === undefined ? {} : { uid, gid: uid }
     host.child = spawn(file, args, { cwd: repository, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], ...who })
     host.stderr = ''
-    host.child.stderr.setEncoding('utf8').on('data', (text) => { host.stderr = (host.stderr + text).slice(0, 500) })
+    host.child.stderr.setEncoding('utf8').on('data', (text) => { host.stderr = (host.stderr + text).slice(0, 10_000) })
     host.child.on('message', (message) => host.hear(message))
     host.child.once('exit', (code, signal) => host.end(signal ?? code))
     const { ports } = await host.next('ports')
@@ -60,7 +60,9 @@ class Host {
   }
 
   end (why) {
-    this.death = `${why}: ${this.stderr.trim().split('\n').join(' | ')}`
+    const lines = this.stderr.split('\n')
+    const reason = lines.find((line) => /FATAL ERROR|Fatal|panicked|memory allocation of/.test(line)) ?? lines[0]
+    this.death = `${why}: ${reason.trim()}`
     for (const waiter of this.waiting.values()) waiter({ gone: this.death })
     this.waiting.clear()
   }

@@ -35,18 +35,19 @@ class Told {
     this.tell({ err: { code, errno, syscall, statusCode, bytesSent, message, cause: cause?.code } })
   }
 
-  /** A response tells who was told nothing else: that it has left, or why not. */
+  /** A response tells who was told nothing else, and what befalls its connection, the connection. */
   watch (res) {
+    const { socket } = res
+    const failed = (err) => this.fail(err)
     let hasFinished = false
     res.once('finish', () => { hasFinished = true })
-    res.once('close', () => hasFinished ? this.succeed() : this.fail({ code: 'closed' }))
-  }
-
-  /** What befalls its connection is told by an event of it, before those of the response. */
-  watchConnection (socket, res) {
-    const failed = (err) => this.fail(err)
     socket.prependOnceListener('error', failed)
-    res.once('close', () => setImmediate(() => socket.off('error', failed)))
+    // Where the last write fails, http's 'finish' and 'close' come before the 'error'.
+    res.once('close', () => setImmediate(() => {
+      socket.off('error', failed)
+      if (hasFinished) this.succeed()
+      else this.fail({ code: 'closed' })
+    }))
   }
 
   tell (outcome) {
@@ -98,9 +99,7 @@ const ways = {
 
 const web = http.createServer((req, res) => {
   const [, way, name, id] = req.url.split('/')
-  const told = new Told(Number(id))
-  if (way !== 'transfer') told.watchConnection(req.socket, res)
-  ways[way](req, res, name, told)
+  ways[way](req, res, name, new Told(Number(id)))
 })
 
 const raw = net.createServer({ allowHalfOpen: true }, (socket) => {
