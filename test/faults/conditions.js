@@ -163,9 +163,8 @@ class Conditions {
   async suffers (site, name, lift, errnos) {
     const found = (text) => this.proof.found(`${name}: ${text}`)
     const outcomes = []
-    for (let round = 0; round < 3; round++) {
-      outcomes.push(...await Promise.all(ALL.map(([way, size]) => this.ask(site, way, size, { mayBeTurnedAway: true }))))
-    }
+    const ask = ([way, size]) => this.ask(site, way, size, { mayBeTurnedAway: true })
+    for (let round = 0; round < 3; round++) outcomes.push(...await Promise.all(ALL.map(ask)))
     lift()
     if (!site.host.isAlive) return this.afterEnd(site.host.death, name)
     for (const outcome of outcomes) {
