@@ -7,11 +7,9 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const { constants: { errno: numbers } } = require('node:os')
 const { straceUnavailable } = require('../helpers/server')
-const { root: repository } = require('../helpers')
 const { textOf, wrongsOf } = require('./judge')
 const { Site } = require('./site')
 
-const NOBODY = 65534
 const KIB = 1024
 
 /** Their numbers, where seccomp(2) has to know them: the same on every architecture but for the first and the third. */
@@ -32,10 +30,13 @@ const OF_THREADS = ['EAGAIN']
 const OF_MEMORY = ['ENOMEM', 'EAGAIN']
 
 class Conditions {
-  constructor (files, proof, { isQuick }) {
+  /** @param {object} how `isQuick`, `users` as of users.js */
+  constructor (files, proof, { isQuick, users }) {
     this.files = files
     this.proof = proof
     this.isQuick = isQuick
+    this.users = users.map(({ name }) => name)
+    this.uids = new Map(users.map(({ name, uid }) => [name, uid]))
     /** What became of the requests of each. */
     this.rows = []
   }
@@ -43,13 +44,9 @@ class Conditions {
   async run (isWanted) {
     for (const { title, user, run } of this.list()) {
       if (!isWanted(`${title} ${user}`)) continue
-      if (user === 'nobody' && !this.isReadable()) {
-        this.proof.note(`not as another user, who may not read the repository: ${title}`)
-        continue
-      }
       const name = `${title}, as ${user}`
       try {
-        const texts = await run(name, user === 'nobody' ? NOBODY : undefined)
+        const texts = await run(name, this.uids.get(user))
         if (texts) this.rows.push({ title, user, text: texts })
         console.log(`${name}: ${texts}`)
       } catch (err) {
@@ -59,9 +56,7 @@ class Conditions {
   }
 
   list () {
-    const isRoot = process.geteuid() === 0
-    const users = isRoot ? ['root', 'nobody'] : ['who runs this']
-    if (!isRoot) this.proof.note('nothing as another user: only root can do that')
+    const { users } = this
     const both = (title, run) => users.map((user) => ({ title, user, run }))
     const list = []
     for (const code of ['ENOSYS', 'EPERM']) {
@@ -86,12 +81,6 @@ class Conditions {
       list.push(...both(`RLIMIT_AS is ${spare / KIB} KiB above what is mapped`, (name, uid) => this.memory(name, uid, spare)))
     }
     return list
-  }
-
-  /** Whether another user may run what is here. */
-  isReadable () {
-    const { status } = spawnSync(process.execPath, ['-e', 'require("sendfile-native")'], { cwd: repository, uid: NOBODY, gid: NOBODY })
-    return status === 0
   }
 
   /** A kernel, or a container, without these calls: everything is served all the same. */

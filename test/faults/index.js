@@ -16,6 +16,7 @@ const { Conditions } = require('./conditions')
 const { Files } = require('./files')
 const { Matrix } = require('./matrix')
 const { writeReport } = require('./report')
+const { usersOf } = require('./users')
 
 /** What is counted, and what was found. */
 class Proof {
@@ -67,14 +68,21 @@ async function main () {
   const files = new Files(root)
   const proof = new Proof()
 
+  const users = usersOf((text) => proof.note(text))
   const matrix = new Matrix(files, proof, { isQuick, seed: Number(seed), scratch })
   if (straceUnavailable()) {
     proof.note(`no matrix: ${straceUnavailable()}`)
   } else {
-    for (const group of groups) if (isWanted(`${group.call} ${group.by}`)) await matrix.run(group)
-    for (const group of firsts) if (isWanted(`${group.call} process`)) await matrix.run(group, { isFirst: true })
+    const all = [...groups.map((group) => ({ group })), ...firsts.map((group) => ({ group, isFirst: true }))]
+    for (const user of users) {
+      for (const { group, isFirst } of all) {
+        const title = `${group.call} ${group.by}`
+        if (!isWanted(title)) continue
+        await matrix.run(group, { isFirst, user }).catch((err) => proof.found(`${title}: ${err.stack}`))
+      }
+    }
   }
-  const conditions = new Conditions(files, proof, { isQuick })
+  const conditions = new Conditions(files, proof, { isQuick, users })
   await conditions.run(isWanted)
   if (!isQuick && only === undefined) writeReport(matrix.rows, conditions.rows)
   proof.print()

@@ -26,14 +26,16 @@ class Matrix {
     this.turn = how.seed
   }
 
-  async run (group, { isFirst = false } = {}) {
-    const title = `${group.title ?? group.call} (${group.by})`
+  /** @param {object} how `isFirst`: each cell has a server that has not sent before; `user`, as of users.js */
+  async run (group, { isFirst = false, user }) {
+    const heading = `${group.title ?? group.call} (${group.by})`
+    const title = user.uid === undefined ? heading : `${heading}, as ${user.name}`
     const cells = cellsOf(group, this.how.isQuick, this.turn)
     this.turn += cells.length
     const counts = { cells: 0, struck: 0, faults: 0, whole: 0 }
     let site = null
     for (const cell of cells) {
-      if (site === null) site = await this.start(group, isFirst)
+      if (site === null) site = await this.start(group, isFirst, user)
       const { injected, text } = await this.cell(site, group, cell, title)
       counts.cells++
       counts.faults += injected
@@ -49,8 +51,9 @@ class Matrix {
     if (counts.struck === 0) this.proof.found(`${title}: nothing was struck`)
   }
 
-  async start ({ isLinked }, isFirst) {
-    const site = await Site.start(this.files, { root: isLinked ? this.files.link : this.files.root })
+  async start ({ isLinked }, isFirst, { uid }) {
+    const { link, root } = this.files
+    const site = await Site.start(this.files, { root: isLinked ? link : root, uid })
     if (!isFirst) await site.warm()
     return site
   }

@@ -6,6 +6,7 @@
 const http = require('node:http')
 const { receive, request } = require('./client')
 const { Host } = require('./host')
+const { textOf } = require('./judge')
 
 /** Requests of everybody else. */
 const OTHERS = [['transfer', 'large'], ['static', 'middle'], ['stream', 'large'], ['raw', 'small']]
@@ -50,8 +51,9 @@ class Site {
     for (let round = 0; round < 2; round++) await this.askOthers()
     for (const [way, size] of STALLED) {
       let answer
-      const resume = await new Promise((stalled) => {
-        answer = this.ask(way, `other-${size}.bin`, { stalled })
+      const resume = await new Promise((resolve, reject) => {
+        answer = this.ask(way, `other-${size}.bin`, { stalled: resolve })
+        answer.then(({ seen, told }) => reject(new Error(`not even begun: ${textOf(seen, told)}`)))
       })
       this.stalled.push({ answer, resume })
     }
