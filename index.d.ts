@@ -208,7 +208,9 @@ export function transferFile(
  * - A response that ends before it has the Content-Length that it promised, because the file was shorter, closes its
  *   connection. fs leaves it open, and the next response is taken for the rest of the body. A file that becomes shorter
  *   while a region of it is sent destroys the connection and the stream, without 'error'.
- * - A file that can no longer be read emits 'error' with the syscall `'sendfile'`, and its connection is destroyed.
+ * - A file that can no longer be read emits 'error' with the syscall `'sendfile'` or `'read'`, and its connection is
+ *   destroyed. Once the stream has emitted 'end', its last region may still be on its way: then it is the response that
+ *   closes before it has finished.
  */
 export class ReadStream extends FsReadStream {
   constructor (...args: Parameters<typeof fsCreateReadStream>)

@@ -4,6 +4,7 @@
 // region, bytes), or where that cannot be, through the socket's ordinary methods.
 
 const { AsyncResource } = require('node:async_hooks')
+const http = require('node:http')
 const { addon } = require('./binding')
 const { copyPart } = require('./copy')
 const { descriptorOfSocket, queuedInHandle } = require('./descriptor')
@@ -229,6 +230,8 @@ class Batch {
       region.hasBadFile = isFiles
       region.settle(err, bytesSent)
     }
+    const isOfResponse = isFiles && this.socket._httpMessage instanceof http.ServerResponse
+    if (isOfResponse) this.finishWhenClosed(err)
     if (isFiles) this.socket.destroy()
     this.finish(err)
   }
@@ -251,13 +254,26 @@ class Batch {
 
   /** Only the first call counts. */
   finish (err) {
-    if (this.isFinished) return
+    if (!this.isFinished) this.end(err, this.callback)
+  }
+
+  /**
+   * http takes a response whose last write has failed for one that has finished, unless it has closed before, and its
+   * socket has this mark. Of what a file did wrong nobody else may tell: its stream may have ended.
+   */
+  finishWhenClosed (err) {
+    const { callback, socket } = this
+    socket._hadError = true
+    this.end(err, (err) => socket.once('close', () => callback(err)))
+  }
+
+  end (err, then) {
     this.isFinished = true
     if (this.equipment.batch === this) this.equipment.batch = null
     if (err) {
       for (const { chunk } of this.entries) regionOf(chunk)?.settle(err)
     }
-    this.callback(err)
+    then(err)
   }
 }
 

@@ -232,15 +232,14 @@ impl Engine {
         }
     }
 
-    /// Its event comes. But events are edges, and where it was the file that answered EAGAIN, the socket's
-    /// has come already: registering anew tells of a socket that takes more as it is.
+    /// Its event comes. But events are edges, and where it was the file that answered EAGAIN, or a socket for want of
+    /// memory (tcp(7), `tcp_mem`), the socket's has come already: registering anew tells of a socket that takes more as
+    /// it is.
     fn rearm(&mut self, token: Token) {
         let Some(active) = self.active.get(&token) else { return };
-        if active.submission.transfer.is_at_region() {
-            let fd = active.submission.socket.as_raw_fd();
-            // Fails only if it is not registered, and it is, as long as it is active.
-            let _ = self.registry.reregister(&mut SourceFd(&fd), token, Interest::WRITABLE);
-        }
+        let fd = active.submission.socket.as_raw_fd();
+        // Fails only if it is not registered, and it is, as long as it is active.
+        let _ = self.registry.reregister(&mut SourceFd(&fd), token, Interest::WRITABLE);
     }
 
     fn fetch(&mut self, token: Token, wanted: Wanted<File>) {

@@ -2,8 +2,10 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
+const fs = require('node:fs')
 const http = require('node:http')
 const net = require('node:net')
+const { pipeline } = require('node:stream')
 const { createReadStream } = require('sendfile-native')
 const { MIB, isNative, temporaryFile, test } = require('./helpers')
 
@@ -61,3 +63,34 @@ test('whatever the engine has sent by the time that the response is ended', asyn
   }
   assert.ok(received > count * bytes.length, `ends after ${Math.floor(received / bytes.length)} responses`)
 })
+
+for (const [framing, fields] of [['in chunks', {}], ['of known length', { 'Content-Length': 5000 }]]) {
+  test(`a file that became shorter before its response's turn, ${framing}: that has not finished`, { skip }, async (t) => {
+    const { path } = temporaryFile(t, 5000)
+    let first
+    const events = []
+    const server = http.createServer((req, res) => {
+      if (req.url === '/1') {
+        first = res
+        return
+      }
+      res.writeHead(200, fields)
+      for (const name of ['finish', 'close']) res.on(name, () => events.push(name))
+      const stream = createReadStream(path)
+      pipeline(stream, res, (err) => events.push(err?.code))
+      // All of it is queued behind the first response.
+      stream.on('close', () => {
+        fs.truncateSync(path, 10)
+        first.end('first')
+      })
+    })
+    t.after(() => server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const client = net.connect(server.address().port, '127.0.0.1')
+    client.on('error', () => {}) // 'close' follows
+    client.write('GET /1 HTTP/1.1\r\nHost: here\r\n\r\nGET /2 HTTP/1.1\r\nHost: here\r\n\r\n')
+    client.resume()
+    await once(client, 'close')
+    assert.deepEqual(events.sort(), ['ERR_STREAM_PREMATURE_CLOSE', 'close'])
+  })
+}

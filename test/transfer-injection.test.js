@@ -184,6 +184,14 @@ for (const size of [SMALL, BIG]) {
   })
 }
 
+injectionTest('sendto EAGAIN on the reactor\'s thread, of a socket that takes more: it goes on', async (t, server) => {
+  const [thread] = threadsOf(server.pid, 'sendfile-epoll')
+  const rules = ['preadv2:error=EOPNOTSUPP', 'sendto:error=EAGAIN:when=1+2']
+  await underInjection(t, server, rules, { byPath: false, thread }, async (file) => {
+    assertWhole(await server.get(file.path), file, COPIED)
+  })
+})
+
 for (const code of ['ENOBUFS', 'ENOMEM']) {
   injectionTest(`sendto ${code}: the call fails, and its connection`, async (t, server) => {
     const options = { size: SMALL, byPath: false, thread: server.pid }

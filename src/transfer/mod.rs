@@ -165,11 +165,6 @@ impl<F> Transfer<F> {
         self.remaining
     }
 
-    /// Whether a file is what goes next: then EAGAIN may have been the file's.
-    pub fn is_at_region(&self) -> bool {
-        matches!(self.parts.front(), Some(Part::Region(_)))
-    }
-
     /// Whether its last bytes are left for [`Transfer::finish`].
     pub fn holds_tail(&self) -> bool {
         self.holds_tail
