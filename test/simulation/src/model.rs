@@ -1,0 +1,1 @@
+//! Models: small programs whose threads are tried in many orders.
