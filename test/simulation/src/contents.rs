@@ -22,7 +22,7 @@ fn table() -> &'static [u8] {
     static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut random = Random::new(1);
-        let mut bytes: Vec<u8> = (0..PERIOD).map(|_| random.next() as u8).collect();
+        let mut bytes: Vec<u8> = (0..PERIOD).map(|_| random.number() as u8).collect();
         bytes.extend_from_within(..LONGEST);
         bytes
     })

@@ -21,7 +21,8 @@ use crate::sys::{self, OwnedFd};
 use crate::transfer::{Part, Region, Transfer};
 
 /// As FAILED_CALLS in lib/environment.js.
-const CALLS: [&str; 8] = ["", "sendfile", "write", "read", "dup", "epoll_create", "epoll_ctl", "pthread_create"];
+const CALLS: [&str; 8] =
+    ["", "sendfile", "write", "read", "dup", "epoll_create", "epoll_ctl", "pthread_create"];
 const FAILURE_KIND: i64 = 10_000;
 /// Contents of bytes that are no file's.
 const HEADS: u64 = 1_000;
@@ -85,10 +86,7 @@ pub fn environment(number: usize, plan: plan::Environment) {
     });
     let mailbox: Mailbox = answers.clone();
     let connections = plan.connections.into_iter().map(|plan::Connection { capacity, requests }| {
-        let (socket, fd) = kernel::with(|kernel| {
-            let socket = kernel.add_socket(capacity);
-            (socket, kernel.open(Open::Socket(socket)))
-        });
+        let (socket, fd) = kernel::with(|kernel| kernel.add_socket(capacity));
         Connection { socket, fd: OwnedFd::new(fd), requests: requests.into(), current: None }
     });
     let environment = Environment {
@@ -137,7 +135,9 @@ impl Environment {
     }
 
     fn idle(&self) -> Option<usize> {
-        self.connections.iter().position(|connection| connection.current.is_none() && !connection.requests.is_empty())
+        self.connections
+            .iter()
+            .position(|connection| connection.current.is_none() && !connection.requests.is_empty())
     }
 
     /// A step nearer to the end of somebody's patience. Whether there is one to wait for.
@@ -179,7 +179,7 @@ impl Environment {
 
     fn send(&mut self, at: usize, id: f64, list: plan::List) {
         // The loop turns now and then.
-        if id as u64 % 3 == 0 {
+        if (id as u64).is_multiple_of(3) {
             self.outbox.turn();
         }
         let connection = &mut self.connections[at];
@@ -235,7 +235,8 @@ impl Environment {
     }
 
     fn answered(&mut self, id: f64, result: f64) {
-        let known = |connection: &Connection| connection.current.as_ref().is_some_and(|current| current.id == id);
+        let known =
+            |connection: &Connection| connection.current.as_ref().is_some_and(|current| current.id == id);
         let Some(at) = self.connections.iter().position(known) else {
             assert!(self.cancelled.remove(&id.to_bits()), "{id} is answered {result} behind its end");
             return;
@@ -258,11 +259,15 @@ impl Environment {
 
     fn done(&mut self, at: usize, sent: u64) {
         let connection = &mut self.connections[at];
-        let Some(Current { id, kind: Underway::List { total, before, .. }, .. }) = connection.current.take() else {
+        let Some(Current { id, kind: Underway::List { total, before, .. }, .. }) = connection.current.take()
+        else {
             panic!("a watch is no list")
         };
         let received = kernel::with(|kernel| kernel.sockets[connection.socket].received) - before;
-        assert!(sent == total && received == total, "{id} of {total} bytes is done with {sent}, and {received} arrived");
+        assert!(
+            sent == total && received == total,
+            "{id} of {total} bytes is done with {sent}, and {received} arrived"
+        );
     }
 
     fn failed(&mut self, at: usize, result: f64) {
@@ -277,7 +282,11 @@ impl Environment {
         kernel::with(|kernel| {
             let socket = &kernel.sockets[connection.socket];
             let injected = &kernel.injected;
-            assert!(sent == socket.received - before, "{id} failed with {sent} of {} bytes", socket.received - before);
+            assert!(
+                sent == socket.received - before,
+                "{id} failed with {sent} of {} bytes",
+                socket.received - before
+            );
             assert!(sent <= total, "{id} sent {sent} of {total}");
             let is_broken = socket.broken.is_some_and(|broken| broken.0 == errno);
             let refused = !may_copy && errno == libc::EINVAL;
@@ -311,7 +320,7 @@ impl Environment {
             }
             Underway::List { before, files, .. } => {
                 // Some find the connection still open, as a caller would that cancels without ending it.
-                if id as u64 % 2 == 0 {
+                if (id as u64).is_multiple_of(2) {
                     kernel::call(|kernel| kernel.break_off(connection.socket, libc::EPIPE));
                 }
                 let sent = self.outbox.cancel(id);

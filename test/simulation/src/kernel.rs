@@ -12,6 +12,7 @@ use mio::Token;
 use shuttle::thread::{self, Thread};
 
 use crate::contents::{self, Piece};
+use crate::engine::QUANTUM;
 use crate::random::Random;
 use crate::sys::{Errno, Result};
 use crate::transfer::SMALL;
@@ -77,9 +78,29 @@ pub struct Injected {
 impl Injected {
     /// All of them.
     pub fn faults(&self) -> u64 {
-        let Self { shorts, eagains, evictions, spurious, interrupted, no_descriptor, no_place, no_thread, .. } = self;
-        shorts + eagains + evictions + spurious + interrupted + no_descriptor + no_place + no_thread
-            + self.read_failures + self.send_failures + self.resets + self.truncations
+        let Self {
+            shorts,
+            eagains,
+            evictions,
+            spurious,
+            interrupted,
+            no_descriptor,
+            no_place,
+            no_thread,
+            ..
+        } = self;
+        shorts
+            + eagains
+            + evictions
+            + spurious
+            + interrupted
+            + no_descriptor
+            + no_place
+            + no_thread
+            + self.read_failures
+            + self.send_failures
+            + self.resets
+            + self.truncations
     }
 }
 
@@ -154,6 +175,8 @@ pub struct Socket {
     expected: VecDeque<Piece>,
     /// What has come.
     pub received: u64,
+    /// The number that its environment has.
+    own: RawFd,
     /// What the reactor moved since it last waited.
     in_round: u64,
     /// The reactor was told that it takes more, so many rounds ago, and has not tried.
@@ -202,12 +225,12 @@ pub struct Kernel {
     rest: Option<Thread>,
     /// To be told, outside of the kernel.
     wakes: Vec<Thread>,
-    /// Nothing waits for a disk: then who was told of room tries it in the same round.
-    pub is_warm: bool,
-    /// The most that a transfer may move in a round.
-    pub quantum: u64,
-    /// Whether the caller is a reactor's thread: it alone has been in epoll_wait(2).
+    /// Bytes that arrived, each compared.
     pub verified: u64,
+    /// Whether anybody has waited for a disk.
+    pub has_waited: bool,
+    /// A socket that takes more, and that was left out of a round: a finding, unless its transfer waited for a disk.
+    left_out: Option<usize>,
     pub finding: Option<String>,
     /// All is done: whoever waits now ends.
     pub is_over: bool,
@@ -240,7 +263,6 @@ pub fn begin(kernel: Kernel) {
     KERNEL.set(Some(kernel));
 }
 
-
 /// Whether a run goes on.
 pub fn is_running() -> bool {
     KERNEL.with_borrow(Option::is_some)
@@ -259,9 +281,9 @@ impl Kernel {
             peer: None,
             rest: None,
             wakes: Vec::new(),
-            is_warm: false,
-            quantum: crate::engine::QUANTUM,
             verified: 0,
+            has_waited: false,
+            left_out: None,
             finding: None,
             is_over: false,
         }
@@ -331,6 +353,9 @@ impl Kernel {
 
     /// Ends the run: everybody looks up.
     pub fn end(&mut self) {
+        if let Some(socket) = self.left_out.filter(|_| !self.has_waited) {
+            self.find(format!("socket {socket} took more, and was left out"));
+        }
         self.is_over = true;
         self.odds = Odds { no_thread: 1000, ..Odds::default() };
         self.wakes.extend(self.peer.clone());
@@ -372,9 +397,12 @@ impl Kernel {
 
     // Sockets.
 
-    pub fn add_socket(&mut self, capacity: u64) -> usize {
-        self.sockets.push(Socket { capacity, ..Socket::default() });
-        self.sockets.len() - 1
+    /// A socket, and the number that its environment has.
+    pub fn add_socket(&mut self, capacity: u64) -> (usize, RawFd) {
+        let socket = self.sockets.len();
+        let own = self.open(Open::Socket(socket));
+        self.sockets.push(Socket { capacity, own, ..Socket::default() });
+        (socket, own)
     }
 
     /// What the socket is to get next, behind what it is to get already.
@@ -388,11 +416,17 @@ impl Kernel {
         self.edge(socket);
     }
 
+    /// Who uses a number of its own is the reactor.
+    fn tries(&mut self, fd: RawFd, socket: usize) {
+        if fd != self.sockets[socket].own {
+            self.sockets[socket].untried = None;
+        }
+    }
+
     /// How much of `len` bytes a socket takes.
-    fn takes(&mut self, socket: usize, len: u64) -> Result<u64> {
+    fn takes(&mut self, fd: RawFd, socket: usize, len: u64) -> Result<u64> {
         let (full, short) = (self.random.chance(self.odds.full), self.random.chance(self.odds.short));
         let target = &mut self.sockets[socket];
-        target.untried = None;
         if let Some(errno) = target.broken {
             return Err(errno);
         }
@@ -413,7 +447,7 @@ impl Kernel {
         }
         let target = &mut self.sockets[socket];
         target.queued += taken;
-        target.in_round += taken;
+        target.in_round += if fd == target.own { 0 } else { taken };
         target.received += taken;
         self.verified += taken;
         self.wakes.extend(self.peer.clone());
@@ -436,7 +470,8 @@ impl Kernel {
             }
             if !matches(piece, at) {
                 let received = self.sockets[socket].received;
-                return self.find(format!("socket {socket} gets other bytes than {piece:?} up to {received}"));
+                return self
+                    .find(format!("socket {socket} gets other bytes than {piece:?} up to {received}"));
             }
             at += len;
         }
@@ -447,21 +482,22 @@ impl Kernel {
             self.find("an empty send".into());
         }
         let socket = self.socket(fd)?;
-        let taken = self.takes(socket, bytes.len() as u64)?;
+        self.tries(fd, socket);
+        let taken = self.takes(fd, socket, bytes.len() as u64)?;
         self.compare(socket, taken, |piece, at| {
             contents::is(piece.pattern, piece.offset, &bytes[at as usize..(at + piece.len) as usize])
         });
         Ok(taken as usize)
     }
 
-    pub fn sendfile(&mut self, socket: RawFd, file: RawFd, offset: u64, len: usize) -> Result<usize> {
+    pub fn sendfile(&mut self, fd: RawFd, file: RawFd, offset: u64, len: usize) -> Result<usize> {
         if len == 0 {
             self.find("an empty sendfile".into());
         }
-        let (socket, file) = (self.socket(socket)?, self.inode(file)?);
+        let (socket, file) = (self.socket(fd)?, self.inode(file)?);
+        self.tries(fd, socket);
         let inode = &self.inodes[file];
         let left = inode.left(offset, len);
-        self.sockets[socket].untried = None;
         match inode.kind {
             Kind::Unsendable => return Err(Errno(libc::EINVAL)),
             Kind::Opaque => self.find("sendfile of a file that may not be in memory".into()),
@@ -476,7 +512,7 @@ impl Kernel {
             self.injected.send_failures += 1;
             return Err(Errno(libc::EIO));
         }
-        let taken = self.takes(socket, left)?;
+        let taken = self.takes(fd, socket, left)?;
         let inode = &mut self.inodes[file];
         let pattern = inode.pattern;
         let (first, end) = ((offset / PAGE) as usize, (offset + taken).div_ceil(PAGE) as usize);
@@ -499,7 +535,9 @@ impl Kernel {
     fn evict(&mut self) {
         let chosen = self.random.below(self.inodes.len() as u64) as usize;
         let random = &mut self.random;
-        let Some(inode) = self.inodes.get_mut(chosen).filter(|inode| inode.kind != Kind::Memory) else { return };
+        let Some(inode) = self.inodes.get_mut(chosen).filter(|inode| inode.kind != Kind::Memory) else {
+            return;
+        };
         let first = random.below(inode.pages.len() as u64) as usize;
         let count = random.between(1, 65) as usize;
         for page in inode.pages.iter_mut().skip(first).take(count) {
@@ -611,7 +649,8 @@ impl Kernel {
     }
 
     pub fn deregister(&mut self, epoll: usize, fd: RawFd) -> Result<()> {
-        if let Some(Registration { open: Open::Socket(socket), .. }) = self.epolls[epoll].registered.get(&fd) {
+        if let Some(Registration { open: Open::Socket(socket), .. }) = self.epolls[epoll].registered.get(&fd)
+        {
             self.sockets[*socket].untried = None;
         }
         self.epolls[epoll].registered.remove(&fd).map(drop).ok_or(Errno(libc::ENOENT))
@@ -689,14 +728,14 @@ impl Kernel {
     fn check_round(&mut self) {
         for socket in 0..self.sockets.len() {
             let moved = std::mem::take(&mut self.sockets[socket].in_round);
-            let most = self.quantum + SMALL + SMALL;
+            let most = QUANTUM + SMALL;
             if moved > most && self.epolls.len() == 1 {
                 self.find(format!("socket {socket} had {moved} bytes in one round"));
             }
             if let Some(rounds) = &mut self.sockets[socket].untried {
                 *rounds += 1;
-                if *rounds > 1 && self.is_warm && self.epolls.len() == 1 {
-                    self.find(format!("socket {socket} takes more, and is left out"));
+                if *rounds > 1 {
+                    self.left_out = Some(socket);
                 }
             }
         }
@@ -710,7 +749,8 @@ impl Kernel {
 
     /// A peer reads some bytes. Whether there were any.
     pub fn drain(&mut self) -> bool {
-        let full: Vec<usize> = (0..self.sockets.len()).filter(|socket| self.sockets[*socket].queued > 0).collect();
+        let full: Vec<usize> =
+            (0..self.sockets.len()).filter(|socket| self.sockets[*socket].queued > 0).collect();
         let Some(&socket) = full.get(self.random.below(full.len() as u64) as usize) else { return false };
         if self.random.chance(self.odds.reset) {
             self.injected.resets += 1;

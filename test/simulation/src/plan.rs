@@ -8,8 +8,6 @@ pub struct Plan {
     pub odds: Odds,
     pub inodes: Vec<File>,
     pub environments: Vec<Environment>,
-    /// Nothing is ever on a disk.
-    pub is_warm: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +62,7 @@ impl Plan {
         let inodes: Vec<File> = (0..random.between(1, 5)).map(|_| file(random, is_warm)).collect();
         let count = if random.chance(250) { 2 } else { 1 };
         let environments = (0..count).map(|_| environment(random, &inodes)).collect();
-        Self { odds: odds(random, is_warm), inodes, environments, is_warm }
+        Self { odds: odds(random, is_warm), inodes, environments }
     }
 }
 
@@ -126,7 +124,8 @@ fn environment(random: &mut Random, inodes: &[File]) -> Environment {
 }
 
 fn connection(random: &mut Random, inodes: &[File]) -> Connection {
-    let capacity = if random.chance(300) { random.between(1_000, 40_000) } else { random.between(40_000, 3 << 20) };
+    let capacity =
+        if random.chance(300) { random.between(1_000, 40_000) } else { random.between(40_000, 3 << 20) };
     let requests = if random.chance(80) {
         vec![Request::Watch { patience: patience(random) }]
     } else {

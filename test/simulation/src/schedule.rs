@@ -65,19 +65,22 @@ impl Scheduler for Seeds {
             Manner::Any => any,
             Manner::Steady => {
                 let stays = random.chance(850);
-                current.filter(|current| stays && runnable.iter().any(|task| task.id() == *current)).unwrap_or(any)
+                current
+                    .filter(|current| stays && runnable.iter().any(|task| task.id() == *current))
+                    .unwrap_or(any)
             }
             Manner::Priorities(priorities) => {
                 if random.chance(20) {
-                    priorities.insert(usize::from(any), random.next());
+                    priorities.insert(usize::from(any), random.number());
                 }
-                let mut priority = |task: &&&Task| *priorities.entry(task.id().into()).or_insert_with(|| random.next());
+                let mut priority =
+                    |task: &&&Task| *priorities.entry(task.id().into()).or_insert_with(|| random.number());
                 runnable.iter().max_by_key(&mut priority).map_or(any, |task| task.id())
             }
         })
     }
 
     fn next_u64(&mut self) -> u64 {
-        self.random.next()
+        self.random.number()
     }
 }

@@ -57,7 +57,11 @@ pub fn search(first: u64, count: u64, workers: usize) -> Report {
         if reported.elapsed() > REPORT {
             reported = Instant::now();
             let Report { cases, faults, bytes, findings } = lock(&report).clone();
-            println!("{cases} of {count} seeds, {faults} faults, {} MiB, {} findings", bytes >> 20, findings.len());
+            println!(
+                "{cases} of {count} seeds, {faults} faults, {} MiB, {} findings",
+                bytes >> 20,
+                findings.len()
+            );
         }
     }
     let report = lock(&report).clone();

@@ -61,6 +61,10 @@ impl Condvar {
 /// Where a channel's messages go in.
 pub struct Sender<T>(Arc<Mutex<VecDeque<T>>>);
 
+/// There is none now.
+#[derive(Debug)]
+pub struct TryRecvError;
+
 /// Where they come out, in the same order.
 pub struct Receiver<T>(Arc<Mutex<VecDeque<T>>>);
 
@@ -82,8 +86,8 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    pub fn try_recv(&self) -> Result<T, ()> {
-        lock(&self.0).pop_front().ok_or(())
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        lock(&self.0).pop_front().ok_or(TryRecvError)
     }
 }
 
@@ -113,7 +117,8 @@ pub mod thread {
         }
 
         pub fn spawn(self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-            kernel::with(kernel::Kernel::start_thread).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+            kernel::with(kernel::Kernel::start_thread)
+                .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
             shuttle::thread::spawn(move || {
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
                     if !panic.is::<Over>() {

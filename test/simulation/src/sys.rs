@@ -66,7 +66,10 @@ pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
 }
 
 pub fn read(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Result<usize> {
-    kernel::call(|kernel| kernel.read(file.as_raw_fd(), offset as u64, buffer))
+    kernel::call(|kernel| {
+        kernel.has_waited = true;
+        kernel.read(file.as_raw_fd(), offset as u64, buffer)
+    })
 }
 
 pub fn read_cached(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Result<usize> {
@@ -74,7 +77,8 @@ pub fn read_cached(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Resul
 }
 
 pub fn append(file: &impl AsRawFd, offset: i64, len: usize, bytes: &mut Vec<u8>) -> Result<usize> {
-    append_with(bytes, len, |room| read(file, offset, room))
+    let read = |room: &mut [u8]| kernel::call(|kernel| kernel.read(file.as_raw_fd(), offset as u64, room));
+    append_with(bytes, len, read)
 }
 
 pub fn append_cached(file: &impl AsRawFd, offset: i64, len: usize, bytes: &mut Vec<u8>) -> Result<usize> {
