@@ -55,6 +55,17 @@ pub enum Part {
     Region { file: usize, offset: u64, len: u64 },
 }
 
+impl Request {
+    /// How many it sends.
+    fn bytes(&self) -> u64 {
+        let Self::List(list) = self else { return 0 };
+        let of = |part: &Part| match part {
+            Part::Bytes(len) | Part::Region { len, .. } => *len,
+        };
+        list.parts.iter().map(of).sum()
+    }
+}
+
 impl Plan {
     /// The plan of a seed.
     pub fn of(random: &mut Random) -> Self {
@@ -124,14 +135,16 @@ fn environment(random: &mut Random, inodes: &[File]) -> Environment {
 }
 
 fn connection(random: &mut Random, inodes: &[File]) -> Connection {
-    let capacity =
+    let room =
         if random.chance(300) { random.between(1_000, 40_000) } else { random.between(40_000, 3 << 20) };
     let requests = if random.chance(80) {
         vec![Request::Watch { patience: patience(random) }]
     } else {
         (0..random.between(1, 4)).map(|_| Request::List(list(random, inodes))).collect()
     };
-    Connection { capacity, requests }
+    // Not so little that it takes for ever.
+    let total: u64 = requests.iter().map(Request::bytes).sum();
+    Connection { capacity: room.max(total / 400), requests }
 }
 
 fn patience(random: &mut Random) -> Option<u32> {

@@ -5,7 +5,8 @@ use std::thread::available_parallelism;
 use simulation::{model, search};
 
 fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
 }
 
 #[test]
