@@ -319,18 +319,20 @@ impl Environment {
                 }
             }
             Underway::List { before, files, .. } => {
-                // Some find the connection still open, as a caller would that cancels without ending it.
-                if (id as u64).is_multiple_of(2) {
-                    kernel::call(|kernel| kernel.break_off(connection.socket, libc::EPIPE));
-                }
+                // lib/ ends the connection first. The engine has to forget it in any case.
+                let socket = connection.socket;
+                let ends = (id as u64).is_multiple_of(2);
+                kernel::call(
+                    |kernel| if ends { kernel.break_off(socket, libc::EPIPE) } else { kernel.stall(socket) },
+                );
                 let sent = self.outbox.cancel(id);
                 let received = kernel::with(|kernel| kernel.sockets[connection.socket].received) - before;
                 assert!(sent <= received, "{id} was cancelled with {sent}, and {received} arrived");
                 drop(files);
             }
         }
+        connection.requests.clear();
         self.cancelled.insert(id.to_bits());
-        self.hang_up(at);
     }
 
     fn hang_up(&mut self, at: usize) {
@@ -342,6 +344,9 @@ impl Environment {
 
     /// As the hook of src/environment.rs, when the environment goes; its objects go after it.
     fn close(self) {
+        for Connection { socket, .. } in &self.connections {
+            kernel::with(|kernel| kernel.stall(*socket));
+        }
         self.answers.is_closed.store(true, Ordering::Release);
         for reactor in Reactor::started() {
             reactor.cancel_closed();

@@ -169,6 +169,8 @@ pub struct Socket {
     queued: u64,
     /// Whether somebody is to be told when there is room.
     no_space: bool,
+    /// Its peer reads no more.
+    is_stalled: bool,
     /// What sending to it answers from now on.
     pub broken: Option<Errno>,
     /// What is to come, in order.
@@ -184,6 +186,10 @@ pub struct Socket {
 }
 
 impl Socket {
+    fn has_reader(&self) -> bool {
+        self.queued > 0 && !self.is_stalled
+    }
+
     fn is_writable(&self) -> bool {
         self.broken.is_some() || (self.capacity - self.queued) * 3 >= self.capacity
     }
@@ -414,6 +420,11 @@ impl Kernel {
     pub fn break_off(&mut self, socket: usize, errno: i32) {
         self.sockets[socket].broken.get_or_insert(Errno(errno));
         self.edge(socket);
+    }
+
+    /// Its peer reads no more: who waits for it waits until somebody ends that.
+    pub fn stall(&mut self, socket: usize) {
+        self.sockets[socket].is_stalled = true;
     }
 
     /// Who uses a number of its own is the reactor.
@@ -750,7 +761,7 @@ impl Kernel {
     /// A peer reads some bytes. Whether there were any.
     pub fn drain(&mut self) -> bool {
         let full: Vec<usize> =
-            (0..self.sockets.len()).filter(|socket| self.sockets[*socket].queued > 0).collect();
+            (0..self.sockets.len()).filter(|socket| self.sockets[*socket].has_reader()).collect();
         let Some(&socket) = full.get(self.random.below(full.len() as u64) as usize) else { return false };
         if self.random.chance(self.odds.reset) {
             self.injected.resets += 1;
