@@ -745,7 +745,7 @@ impl Kernel {
             }
             if let Some(rounds) = &mut self.sockets[socket].untried {
                 *rounds += 1;
-                if *rounds > 1 {
+                if *rounds > 1 && self.epolls.len() == 1 {
                     self.left_out = Some(socket);
                 }
             }
