@@ -1,10 +1,10 @@
 //! The threads that may wait for a disk. They hold files and never a socket: what they wait for, no
 //! connection waits for with them.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::collections::VecDeque;
+use std::sync::PoisonError;
 
+use crate::sync::{process_wide, thread, Condvar, HashMap, Mutex, MutexGuard};
 use crate::sys;
 
 /// Threads of the process, at most. They start when needed.
@@ -31,10 +31,12 @@ struct State {
     idle: usize,
 }
 
-static SHARED: Disk = Disk {
-    state: Mutex::new(State { queue: VecDeque::new(), running: None, threads: 0, idle: 0 }),
-    work_came: Condvar::new(),
-};
+process_wide! {
+    static SHARED: Disk = Disk {
+        state: Mutex::new(State { queue: VecDeque::new(), running: None, threads: 0, idle: 0 }),
+        work_came: Condvar::new(),
+    };
+}
 
 impl Disk {
     /// The threads of this process.

@@ -2,24 +2,23 @@
 //!
 //! The reactor's thread alone touches an active transfer. Others send it [`Command`]s.
 
-use std::collections::{HashMap, VecDeque};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use std::collections::VecDeque;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, PoisonError};
 
 use crate::completion::Mailbox;
 use crate::fetch::fetch;
 use crate::file::File;
+use crate::poll::{Interest, Registry, SourceFd, Token};
 use crate::socket::Socket;
 use crate::stats::STATS;
-use crate::sys::{Errno, Refusal};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{HashMap, Mutex, MutexGuard};
+use crate::sys::{Errno, OwnedFd, Refusal};
 use crate::transfer::{Failure, Fetched, Step, Transfer, Wanted};
 
 /// Bytes that one transfer may move before the others have their turn.
-const QUANTUM: u64 = 1024 * 1024;
+pub const QUANTUM: u64 = 1024 * 1024;
 
 /// What the JavaScript thread may read of a transfer at any time.
 #[derive(Default)]
@@ -131,7 +130,7 @@ pub struct Engine {
 impl Engine {
     /// An engine without transfers. `reply` sends it a command from another thread.
     pub fn new(registry: Registry, reply: Arc<dyn Fn(Command) + Send + Sync>) -> Self {
-        Self { registry, active: HashMap::new(), runnable: VecDeque::new(), reply }
+        Self { registry, active: HashMap::default(), runnable: VecDeque::new(), reply }
     }
 
     /// Whether there is something to do without waiting.

@@ -1,13 +1,13 @@
 //! An open file that is sent from, and what is known of it.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsRawFd, RawFd};
 
 use crate::disk::Disk;
 use crate::file_system::{kind_of, Kind};
 use crate::mounts;
-use crate::sys::{self, Errno, Status};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sys::{self, Errno, OwnedFd, Status};
 use crate::top_mount;
 
 /// A regular file, open for reading. Closed with its last owner.

@@ -13,12 +13,15 @@ mod fetch;
 mod file;
 mod file_system;
 mod mounts;
+mod outbox;
+mod poll;
 mod pool;
 mod reactor;
 mod residency;
 mod root;
 mod socket;
 mod stats;
+mod sync;
 mod sys;
 mod top_mount;
 mod transfer;
@@ -27,14 +30,14 @@ use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use mio::Token;
 use napi::bindgen_prelude::{BigInt, Either, Float64ArraySlice, FnArgs, Function, Uint8Array};
 use napi::{Env, Result, Status};
 use napi_derive::napi;
 
 use engine::answer;
-use environment::Sending;
 use file::{AtOnce, File};
+use outbox::Sending;
+use poll::Token;
 use reactor::Reactor;
 use stats::STATS;
 use sys::Refusal;
@@ -175,7 +178,7 @@ impl Environment {
     /// by turns.
     #[napi(catch_unwind)]
     pub fn turn(&self) {
-        self.0.turn();
+        self.0.outbox.turn();
     }
 
     /// Sends a gather list: bytes, `len` bytes of a file from `offset`, bytes. `null`: an answer is delivered
@@ -206,7 +209,7 @@ impl Environment {
             }));
         }
         parts.extend(after.map(bytes));
-        Ok(outcome(&self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
+        Ok(outcome(&self.0.outbox.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
     }
 
     /// Sends a head, of `head_len` bytes, and `len` bytes of a file from `offset`, as far as that goes at once. Returns
@@ -224,7 +227,10 @@ impl Environment {
         closes: bool,
     ) -> f64 {
         let head = head.get(..head_len as usize).unwrap_or(head);
-        let sent = self.0.answer(socket, head, file, offset as u64, len as u64);
+        let Some(region) = self.0.file(file) else {
+            return 0.0;
+        };
+        let sent = self.0.outbox.answer(socket, head, region, offset as u64, len as u64);
         if closes && sent == head.len() as u64 + len as u64 {
             self.0.close_file(file);
         }
@@ -260,31 +266,31 @@ impl Environment {
             parts.push(Part::Region(Region { file: Arc::clone(&file), offset, len }));
         }
         parts.push(Part::Bytes(after.to_vec()));
-        Ok(outcome(&self.0.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
+        Ok(outcome(&self.0.outbox.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
     }
 
     /// Goes on with a gather list from this thread, when 1 was delivered to its `id`.
     #[napi(catch_unwind)]
     pub fn finish(&self, id: f64, socket: i32) -> Option<f64> {
-        outcome(&self.0.finish(id, socket))
+        outcome(&self.0.outbox.finish(id, socket))
     }
 
     /// Bytes of a gather list that are in the kernel.
     #[napi(catch_unwind)]
     pub fn sent(&self, id: f64) -> f64 {
-        self.0.sent(id) as f64
+        self.0.outbox.sent(id) as f64
     }
 
     /// Forgets a gather list that is at its end. Returns how many of its bytes are in the kernel.
     #[napi(catch_unwind)]
     pub fn forget(&self, id: f64) -> f64 {
-        self.0.forget(id) as f64
+        self.0.outbox.forget(id) as f64
     }
 
     /// The same of one that is not; an answer that is on its way still arrives.
     #[napi(catch_unwind)]
     pub fn cancel(&self, id: f64) -> f64 {
-        self.0.cancel(id) as f64
+        self.0.outbox.cancel(id) as f64
     }
 }
 

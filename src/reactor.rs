@@ -5,28 +5,26 @@
 //! closed and reused without its events reaching somebody else, and it is deregistered before that
 //! duplicate is closed: epoll follows the open file, not the number.
 
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
-
-use crossbeam_channel::{unbounded, Receiver, Sender};
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::completion::Mailbox;
 use crate::engine::{Command, Engine, Submission};
-use crate::sys::{self, Refusal};
+use crate::poll::{Events, Interest, Poll, Registry, SourceFd, Token, Waker};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{process_wide, thread, unbounded, HashMap, Mutex, MutexGuard, Receiver, Sender};
+use crate::sys::{self, OwnedFd, Refusal};
 
 /// Readiness events taken from the kernel at once.
 const EVENTS: usize = 256;
 const STACK_BYTES: usize = 128 * 1024;
 
-/// The process's reactors, once something is waited for.
-static SHARED: Mutex<Reactors> = Mutex::new(Reactors { started: Vec::new(), turn: 0 });
+process_wide! {
+    /// The process's reactors, once something is waited for.
+    static SHARED: Mutex<Reactors> = Mutex::new(Reactors { started: Vec::new(), turn: 0 });
+}
 
 /// One serves thousands of connections; more are for more cores than one can fill (`SENDFILE_THREADS`).
 const DEFAULT_REACTORS: usize = 1;
@@ -81,7 +79,9 @@ type Watches = HashMap<Token, Watch>;
 
 /// A token is never reused, so that a late event cannot be taken for another's.
 fn next_token() -> Token {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    process_wide! {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+    }
     Token(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
