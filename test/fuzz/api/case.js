@@ -2,13 +2,14 @@
 
 // One call, and what comes of it.
 
+const { close } = require('node:fs')
 const { constants: { errno: errnos } } = require('node:os')
 const path = require('node:path')
 const { getSystemErrorName, inspect, types } = require('node:util')
 const api = require('sendfile-native')
 const { calls } = require('./calls')
 const { Values, documentedCodes } = require('./values')
-const { Scope } = require('./world')
+const { Scope, failure } = require('./world')
 
 const root = path.join(__dirname, '..', '..', '..')
 const DOCUMENTED = documentedCodes(...['index.d.ts', 'promises.d.ts', 'static.d.ts'].map((name) => path.join(root, name)))
@@ -110,11 +111,11 @@ class Case {
   }
 
   async run (stage) {
+    this.isStream = /stream/i.test(this.name)
     stage('arguments')
     const made = await calls[this.name](this)
     const { args, call, isPromise, isStream, like } = made
     this.isServe = made.isServe
-    this.isStream = isStream
     this.lastArgs = args
     stage('call')
     const invoke = () => Reflect.apply(call, undefined, args)
@@ -154,6 +155,7 @@ class Case {
   }
 
   async read (stream) {
+    this.scope.after(() => this.closeLeft(stream))
     this.scope.stream(stream)
     const { random } = this
     random.pick([() => {}, () => stream.resume(), () => stream.destroy(), () => stream.pipe(this.world.writable(this.scope, random))])()
@@ -161,13 +163,21 @@ class Case {
     this.outcomes.push('stream')
   }
 
+  /** What a stream without `autoClose` leaves open. */
+  async closeLeft (stream) {
+    await this.turns()
+    if (stream.pending && !stream.closed) await new Promise((resolve) => stream.once('open', resolve).once('close', resolve))
+    if (!stream.autoClose && stream.fd > 2) close(stream.fd, () => {})
+  }
+
   /** fs throws the same of it. */
   compareWith (like, args, err) {
-    this.judgedBy = 'fs'
     if (this.thrown.has(err)) return this.outcomes.push('hostile')
     let other = null
     try {
-      this.scope.stream(like(...args))
+      const stream = like(...args)
+      this.scope.after(() => this.closeLeft(stream))
+      this.scope.stream(stream)
     } catch (err) {
       other = err
     }
@@ -177,6 +187,7 @@ class Case {
   }
 
   judge (err, how) {
+    if (err === failure || err?.message === failure.message) return this.outcomes.push('of the destination')
     if (this.thrown.has(err) || (err && this.thrown.has(err.cause))) return this.outcomes.push('hostile')
     if (this.usesRevoked && err instanceof TypeError && /revoked/.test(err.message)) return this.outcomes.push('revoked')
     if (!(err instanceof Error)) return this.find(`${how}: no Error: ${inspect(err)}`)

@@ -25,7 +25,7 @@ function find (index, what) {
 for (const event of ['uncaughtException', 'unhandledRejection']) {
   process.on(event, (err) => {
     // A callback's own exception is everybody's, as any callback's.
-    if (current?.thrownByCallbacks.has(err) || recent.some((one) => one.thrownByCallbacks.has(err))) return
+    if (recent.some((one) => one.thrownByCallbacks.has(err) || (one.usesRevoked && /revoked/.test(err?.message)))) return
     find(current?.index, `${current?.name}: ${event}: ${inspect(err)}`)
   })
 }

@@ -13,6 +13,9 @@ const { pathToFileURL } = require('node:url')
 
 const SIZES = [0, 1, 5000, 70_000, 2 << 20]
 
+/** What destinations fail with by themselves: whose file it was is told just that. */
+const failure = new Error('of the destination')
+
 /** A number that is no descriptor of this process. */
 const NO_DESCRIPTOR = 999_999
 
@@ -107,7 +110,7 @@ class World {
       corked: () => { socket.cork(); socket.write('corked') },
       queued: () => socket.write(Buffer.alloc(3 << 20)),
       unref: () => socket.unref(),
-      failed: () => socket.destroy(new Error('failed')),
+      failed: () => socket.destroy(failure),
       paused: () => socket.pause(),
       wrapped: () => { socket.write = (...args) => net.Socket.prototype.write.apply(socket, args) },
       reset: () => socket.resetAndDestroy?.()
@@ -146,17 +149,17 @@ class World {
     const maker = random.pick([
       () => new PassThrough(), () => new PassThrough({ highWaterMark: 1 }), () => new PassThrough({ objectMode: true }),
       () => new Writable({ write: (chunk, encoding, callback) => setImmediate(callback) }),
-      () => new Writable({ write: (chunk, encoding, callback) => callback(new Error('does not take it')) }),
-      () => new Writable({ write: (chunk, encoding, callback) => callback(), final: (callback) => callback(new Error('no end')) }),
-      () => new Writable({ write () { throw new Error('throws') } }),
+      () => new Writable({ write: (chunk, encoding, callback) => callback(failure) }),
+      () => new Writable({ write: (chunk, encoding, callback) => callback(), final: (callback) => callback(failure) }),
+      () => new Writable({ write () { throw failure } }),
       () => new Duplex({ read () {}, write: (chunk, encoding, callback) => callback() }),
-      () => new Writable({ construct: (callback) => setImmediate(callback, new Error('no beginning')), write () {} }),
+      () => new Writable({ construct: (callback) => setImmediate(callback, failure), write () {} }),
       () => new Readable({ read () {} })
     ])
     const stream = scope.stream(maker())
     stream.resume?.()
     random.pick([() => {}, () => {}, () => {}, () => stream.destroy(), () => stream.end?.(), () => stream.cork?.(),
-      () => stream.destroy(new Error('failed'))])()
+      () => stream.destroy(failure)])()
     return stream
   }
 
@@ -215,4 +218,4 @@ class Scope {
   }
 }
 
-module.exports = { NO_DESCRIPTOR, Scope, World }
+module.exports = { NO_DESCRIPTOR, failure, Scope, World }
