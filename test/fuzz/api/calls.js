@@ -78,7 +78,8 @@ function streamOptions (within) {
     encoding: () => random.pick(['utf8', 'hex', 'none']),
     flags: () => random.pick(['r', 'r+', 'none']),
     fd: () => random.pick([NO_DESCRIPTOR, null]),
-    signal: () => random.pick([() => AbortSignal.abort(), () => within.laterSignal()])()
+    // Not one that is aborted already: fs itself then opens the file, and leaves it open.
+    signal: () => within.laterSignal()
   })
   return [world.file(random), options]
 }

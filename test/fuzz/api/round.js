@@ -6,8 +6,8 @@ const { inspect } = require('node:util')
 const api = require('sendfile-native')
 const { Random, mixed } = require('../../soak/random')
 const { descriptors, startReactor } = require('../../helpers')
-const { Case } = require('./case')
-const { World } = require('./world')
+const { Case, ofProxy } = require('./case')
+const { World, failure } = require('./world')
 
 const [seed, cases] = process.argv.slice(2).map(Number)
 
@@ -24,11 +24,14 @@ function find (index, what) {
 
 for (const event of ['uncaughtException', 'unhandledRejection']) {
   process.on(event, (err) => {
-    // A callback's own exception is everybody's, as any callback's.
-    if (recent.some((one) => one.thrownByCallbacks.has(err) || (one.usesRevoked && /revoked/.test(err?.message)))) return
+    // A callback's own exception is everybody's, as any callback's; and that of a `write` that somebody pipes to.
+    if (err === failure || ofProxy(err) || recent.some((one) => one.thrownByCallbacks.has(err))) return
     find(current?.index, `${current?.name}: ${event}: ${inspect(err)}`)
   })
 }
+
+/** Since which case a descriptor is open. */
+const since = new Map()
 
 /** Cases that something may still come from. */
 const recent = []
@@ -45,7 +48,7 @@ async function main () {
   let after = await settled(world)
   const until = Date.now() + SETTLE_MS
   while (`${after}` !== `${before}` && Date.now() < until) after = await settled(world)
-  if (`${after}` !== `${before}`) find('all', `descriptors: ${before.join(' ')}; and at the end: ${after.join(' ')}`)
+  if (`${after}` !== `${before}`) find('all', `descriptors: ${difference(before, after)}`)
   const { transfers } = api.stats()
   if (transfers.active !== 0) find('all', `${transfers.active} transfers are still active`)
   world.close()
@@ -59,12 +62,30 @@ async function runCase (world, from, index) {
   if (recent.length > 50) recent.shift()
   await current.run((stage) => process.send({ index, name: current.name, stage }))
   for (const finding of current.findings.splice(0)) find(index, finding)
+  const now = [...descriptors()].map(([fd, target]) => `${fd} ${target}`)
+  for (const one of since.keys()) if (!now.includes(one)) since.delete(one)
+  for (const one of now) if (!since.has(one)) since.set(one, `${index}, ${current.name}`)
   for (const outcome of current.outcomes) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
 }
 
-/** What is open, without numbers, which differ. */
 function open () {
-  return [...descriptors().values()].map((target) => target.replace(/\d+/g, '')).sort()
+  return [...descriptors().values()].map(nameless).sort()
+}
+
+function difference (before, after) {
+  const rest = [...before]
+  const more = after.filter((target) => {
+    const at = rest.indexOf(target)
+    if (at !== -1) rest.splice(at, 1)
+    return at === -1
+  })
+  const cases = [...since].filter(([one]) => more.includes(nameless(one.replace(/^\d+ /, '')))).map(([one, from]) => `${one} since case ${from}`)
+  return `closed: ${rest.join(' ')}; left open: ${more.join(' ')}: ${cases.slice(-5).join('; ')}`
+}
+
+/** Without numbers, which differ. */
+function nameless (target) {
+  return target.replace(/\d+/g, '')
 }
 
 async function settled (world) {

@@ -65,7 +65,7 @@ class Values {
       () => this.getters(),
       () => new Proxy(random.chance(0.5) ? {} : function () {}, Object.fromEntries(
         TRAPS.filter(() => random.chance(0.5)).map((trap) => [trap, act]))),
-      () => { this.within.usesRevoked = true; revoke(); return proxy },
+      () => { revoke(); return proxy },
       () => this.detached(),
       () => new SharedArrayBuffer(8), () => Buffer.from(new SharedArrayBuffer(8)),
       () => this.resizable(),
@@ -73,7 +73,7 @@ class Values {
       () => Object(1n), () => Object(5), () => Object('text'), () => Object(Symbol('boxed')),
       () => ({ then: act }), () => ({ [Symbol.hasInstance]: act }),
       () => new URL(random.pick(['file:///%00', 'file://host/path', 'http://host/', 'file:///a%2Fb', 'file:///none'])),
-      () => AbortSignal.abort(this.primitive()), () => new AbortController().signal, () => this.signal()
+      () => this.within.isStream ? [] : AbortSignal.abort(this.primitive()), () => new AbortController().signal, () => this.signal()
     ]
     return random.pick(makers)()
   }

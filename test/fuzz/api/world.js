@@ -163,6 +163,12 @@ class World {
     return stream
   }
 
+  /** One that a stream can be piped to. */
+  taking (scope, random) {
+    const stream = this.writable(scope, random)
+    return typeof stream.write === 'function' ? stream : scope.stream(new PassThrough().resume())
+  }
+
   request (scope) {
     const request = http.request({ port: this.site.address().port, host: '127.0.0.1', method: 'POST', agent: false })
     request.on('error', () => {}).on('response', (response) => response.resume())
