@@ -3,6 +3,7 @@
 // Every function that the package exports, with arguments that make sense more often than not.
 
 const fs = require('node:fs')
+const { types } = require('node:util')
 const api = require('sendfile-native')
 const { register, unregister } = require('sendfile-native/register')
 const { serveFile, serveStatic } = require('sendfile-native/static')
@@ -31,7 +32,8 @@ async function raw (within, isAsync) {
     ...await mostly(within, () => offset(within)),
     ...await mostly(within, () => length(within))
   ]
-  return isAsync ? [...args, ...await mostly(within, () => within.callback())] : args.slice(0, random.chance(0.05) ? 2 : 4)
+  if (!isAsync) return args.slice(0, random.chance(0.05) ? 2 : 4)
+  return [...args, ...await mostly(within, () => within.callback())]
 }
 
 function flag ({ random }) {
@@ -81,7 +83,9 @@ function streamOptions (within) {
     // Not one that is aborted already: fs itself then opens the file, and leaves it open.
     signal: () => within.laterSignal()
   })
-  return [world.file(random), options]
+  // fs itself throws within a read of so much, and then never closes.
+  const { value } = types.isProxy(options) ? {} : Object.getOwnPropertyDescriptor(Object(options), 'highWaterMark') ?? {}
+  return [world.file(random), typeof value === 'number' && value >= 2 ** 31 ? {} : options]
 }
 
 const calls = {

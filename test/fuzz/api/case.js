@@ -158,14 +158,18 @@ class Case {
     this.scope.after(() => this.closeLeft(stream))
     this.scope.stream(stream)
     const { random } = this
-    random.pick([() => {}, () => stream.resume(), () => stream.destroy(), () => stream.pipe(this.world.taking(this.scope, random))])()
+    random.pick([() => {}, () => stream.resume(), () => stream.destroy(), () => {
+      stream.pipe(this.world.taking(this.scope, random))
+    }])()
     if (random.chance(0.5)) stream.pipe(await this.world.socket(this.scope, random))
     this.outcomes.push('stream')
   }
 
   /** What a stream without `autoClose` leaves open. */
   async closeLeft (stream) {
-    for (let waits = 0; stream.pending && !stream.closed && waits < 40; waits++) await new Promise((resolve) => setTimeout(resolve, 5))
+    for (let waits = 0; stream.pending && !stream.closed && waits < 40; waits++) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
     if (!stream.autoClose && stream.fd > 2) close(stream.fd, () => {})
   }
 
@@ -191,8 +195,9 @@ class Case {
     if (ofProxy(err)) return this.outcomes.push('revoked')
     if (!(err instanceof Error)) return this.find(`${how}: no Error: ${inspect(err)}`)
     const { code, errno, syscall, status, statusCode } = err
-    if (this.isServe && status === statusCode && status >= 400 && status < 600) return this.outcomes.push(String(status))
-    const isSystem = Number.isInteger(errno) && errno < 0 && typeof syscall === 'string' && getSystemErrorName(errno) === code
+    const isServed = status === statusCode && status >= 400 && status < 600
+    if (this.isServe && isServed) return this.outcomes.push(String(status))
+    const isSystem = errno < 0 && typeof syscall === 'string' && getSystemErrorName(errno) === code
     if (!isSystem && !DOCUMENTED.has(code)) return this.find(`${how}: ${inspect(err)}`)
     this.outcomes.push(code)
   }

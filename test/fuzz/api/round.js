@@ -25,7 +25,8 @@ function find (index, what) {
 for (const event of ['uncaughtException', 'unhandledRejection']) {
   process.on(event, (err) => {
     // A callback's own exception is everybody's, as any callback's; and that of a `write` that somebody pipes to.
-    if (err === failure || ofProxy(err) || recent.some((one) => one.thrownByCallbacks.has(err))) return
+    if (err === failure || ofProxy(err)) return
+    if (recent.some((one) => one.thrownByCallbacks.has(err))) return
     find(current?.index, `${current?.name}: ${event}: ${inspect(err)}`)
   })
 }
@@ -79,7 +80,8 @@ function difference (before, after) {
     if (at !== -1) rest.splice(at, 1)
     return at === -1
   })
-  const cases = [...since].filter(([one]) => more.includes(nameless(one.replace(/^\d+ /, '')))).map(([one, from]) => `${one} since case ${from}`)
+  const cases = [...since].filter(([one]) => more.includes(nameless(one.replace(/^\d+ /, ''))))
+    .map(([one, from]) => `${one} since case ${from}`)
   return `closed: ${rest.join(' ')}; left open: ${more.join(' ')}: ${cases.slice(-5).join('; ')}`
 }
 
@@ -91,9 +93,14 @@ function nameless (target) {
 async function settled (world) {
   await new Promise((resolve) => setTimeout(resolve, 100))
   globalThis.gc?.()
-  const connections = await new Promise((resolve) => world.taker.getConnections((err, count) => resolve(err ? 0 : count)))
+  const connections = await new Promise((resolve) => {
+    world.taker.getConnections((err, count) => resolve(err ? 0 : count))
+  })
   if (connections > 0) await new Promise((resolve) => setTimeout(resolve, 100))
   return open()
 }
 
-main()
+main().catch((err) => {
+  console.error(err)
+  process.exit(1)
+})

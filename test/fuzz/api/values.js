@@ -73,7 +73,8 @@ class Values {
       () => Object(1n), () => Object(5), () => Object('text'), () => Object(Symbol('boxed')),
       () => ({ then: act }), () => ({ [Symbol.hasInstance]: act }),
       () => new URL(random.pick(['file:///%00', 'file://host/path', 'http://host/', 'file:///a%2Fb', 'file:///none'])),
-      () => this.within.isStream ? [] : AbortSignal.abort(this.primitive()), () => new AbortController().signal, () => this.signal()
+      () => this.within.isStream ? [] : AbortSignal.abort(this.primitive()),
+      () => new AbortController().signal, () => this.signal()
     ]
     return random.pick(makers)()
   }
@@ -95,16 +96,19 @@ class Values {
 
   /** Of a buffer that became shorter. */
   resizable () {
+    // eslint-disable-next-line n/no-unsupported-features/es-syntax -- before Node 20 it is one as any
     const buffer = new ArrayBuffer(16, { maxByteLength: 32 })
     const bytes = Buffer.from(buffer, 8)
+    // eslint-disable-next-line n/no-unsupported-features/es-syntax -- likewise
     buffer.resize?.(4)
     return this.random.chance(0.5) ? bytes : buffer
   }
 
   /** What looks like an AbortSignal. */
   signal () {
-    const maybe = () => this.random.pick([() => {}, () => {}, () => this.act(), undefined])
-    return { aborted: this.random.chance(0.2), reason: this.primitive(), addEventListener: maybe(), removeEventListener: maybe() }
+    const maybe = () => this.random.pick([() => {}, () => {}, () => this.act(true), undefined])
+    const named = { addEventListener: maybe(), removeEventListener: maybe() }
+    return { aborted: this.random.chance(0.2), reason: this.primitive(), ...named }
   }
 
   /** Some of these, with others among them. */
@@ -116,8 +120,11 @@ class Values {
     if (random.chance(0.05)) spoiled.push([random.pick(NAMES), this.any()])
     const options = Object.fromEntries(spoiled)
     if (random.chance(0.1)) return Object.create(options)
-    if (random.chance(0.05)) Object.defineProperty(options, random.pick(NAMES), { get: () => this.act(), enumerable: true })
-    if (random.chance(0.05)) return new Proxy(options, { get: (...args) => random.chance(0.2) ? this.act() : Reflect.get(...args) })
+    const get = (...args) => random.chance(0.2) ? this.act() : Reflect.get(...args)
+    if (random.chance(0.05)) {
+      Object.defineProperty(options, random.pick(NAMES), { get: () => this.act(), enumerable: true, configurable: true })
+    }
+    if (random.chance(0.05)) return new Proxy(options, { get })
     return options
   }
 

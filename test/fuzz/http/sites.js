@@ -41,14 +41,18 @@ function prepare (folder) {
 
 async function startOurs (root) {
   const child = fork(path.join(__dirname, 'server.js'), [root], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-  const site = { name: 'serveStatic', pid: child.pid, stderr: '', ended: null }
+  const site = { name: 'serveStatic', pid: child.pid, stderr: '', ended: null, refused: new Set() }
   child.stderr.setEncoding('utf8').on('data', (text) => { site.stderr = (site.stderr + text).slice(-4000) })
   child.on('exit', (code, signal) => { site.ended = signal ?? code })
+  // Whom Node's parser refuses, by port.
+  child.on('message', ({ refused }) => refused && site.refused.add(refused))
   const [{ port }] = await once(child, 'message')
   const ask = async () => {
     child.send('condition')
-    const [condition] = await once(child, 'message')
-    return condition
+    for (;;) {
+      const [condition] = await once(child, 'message')
+      if (condition.refused === undefined) return condition
+    }
   }
   return Object.assign(site, { port, ask, stop: () => child.kill('SIGKILL') })
 }

@@ -13,17 +13,17 @@ const CLOSE_MS = 15_000
  * @param {Buffer[]} pieces each is a write
  * @param {number} patience how many times as long as usual to wait
  * @param {number} abortAfter so many bytes, and the connection is reset; Infinity: never
- * @returns {Promise<{ bytes: Buffer, isHung: boolean, isAborted: boolean }>}
+ * @returns {Promise<{ bytes: Buffer, isHung: boolean, isAborted: boolean, port: number }>} port: ours
  */
 function talk (port, pieces, { patience = 1, abortAfter = Infinity } = {}) {
   return new Promise((resolve) => {
     const chunks = []
-    let [length, isAborted] = [0, false]
+    let [length, isAborted, own] = [0, false, 0]
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     const done = (isHung) => {
       clearTimeout(timer)
       socket.destroy()
-      resolve({ bytes: Buffer.concat(chunks), isHung, isAborted })
+      resolve({ bytes: Buffer.concat(chunks), isHung, isAborted, port: own })
     }
     const quiet = () => {
       socket.end()
@@ -50,7 +50,10 @@ function talk (port, pieces, { patience = 1, abortAfter = Infinity } = {}) {
       socket.write(piece)
       setImmediate(next)
     }
-    socket.on('connect', next)
+    socket.on('connect', () => {
+      own = socket.localPort
+      next()
+    })
   })
 }
 
