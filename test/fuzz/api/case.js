@@ -192,6 +192,9 @@ class Case {
   judge (err, how) {
     if (err === failure || err?.message === failure.message) return this.outcomes.push('of the destination')
     if (this.thrown.has(err) || (err && this.thrown.has(err.cause))) return this.outcomes.push('hostile')
+    // Nobody can assign to what Object.prototype has as read-only.
+    const isReadOnly = err instanceof TypeError && /read only property/.test(err.message)
+    if (this.isPolluted && isReadOnly) return this.outcomes.push('polluted')
     if (ofProxy(err)) return this.outcomes.push('revoked')
     if (!(err instanceof Error)) return this.find(`${how}: no Error: ${inspect(err)}`)
     const { code, errno, syscall, status, statusCode } = err

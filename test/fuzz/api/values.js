@@ -122,7 +122,7 @@ class Values {
     if (random.chance(0.1)) return Object.create(options)
     const get = (...args) => random.chance(0.2) ? this.act() : Reflect.get(...args)
     if (random.chance(0.05)) {
-      Object.defineProperty(options, random.pick(NAMES), { get: () => this.act(), enumerable: true, configurable: true })
+      Object.defineProperty(options, random.pick(NAMES), { get: () => this.act(), enumerable: true })
     }
     if (random.chance(0.05)) return new Proxy(options, { get })
     return options
