@@ -11,7 +11,7 @@ const { count } = require('./stats')
 const HTTP2_INTERNAL_ERROR = 2
 
 /** What a stream says of bytes that come after it was destroyed, which may be before its 'close', or ended. */
-const CLOSED = new Set(['ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'])
+const CLOSED = new Set(['ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ERR_SOCKET_CLOSED'])
 
 /** Piece by piece, as the destination takes them. */
 class WritableTransfer extends FileTransfer {

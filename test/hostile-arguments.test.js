@@ -5,7 +5,9 @@
 const assert = require('node:assert/strict')
 const { PassThrough, Writable } = require('node:stream')
 const { sendfile, transferFile } = require('sendfile-native')
+const { serveStatic } = require('sendfile-native/static')
 const { run, temporaryFile, test } = require('./helpers')
+const { get, serve } = require('./helpers/http')
 
 test('what a value is called may be no text', () => {
   const expected = { code: 'ERR_INVALID_ARG_TYPE' }
@@ -29,6 +31,14 @@ test('a signal that throws when it is left does not keep a transfer from settlin
     transferFile(new PassThrough().resume(), 'package.json', { signal }).then(() => console.log('settled'))
   `)
   assert.deepEqual({ code, lines: stdout.trim().split('\n').sort() }, { code: 0, lines: ['settled', 'thrown'] })
+})
+
+test('what setHeaders throws is answered with 500, whatever it is', async (t) => {
+  for (const thrown of [Symbol('thrown'), 'a text', Object.freeze(new Error('frozen'))]) {
+    const handler = serveStatic(__dirname, { setHeaders () { throw thrown } })
+    const { port } = await serve(t, (req, res) => handler(req, res))
+    assert.equal((await get(t, port, '/hostile-arguments.test.js')).status, 500)
+  }
 })
 
 test('a Writable that was ended, or destroyed, by somebody else has closed before it had the file', async (t) => {

@@ -2,7 +2,6 @@
 
 // One call, and what comes of it.
 
-const { close } = require('node:fs')
 const { constants: { errno: errnos } } = require('node:os')
 const path = require('node:path')
 const { getSystemErrorName, inspect, types } = require('node:util')
@@ -155,7 +154,7 @@ class Case {
   }
 
   async read (stream) {
-    this.scope.after(() => this.closeLeft(stream))
+    this.scope.after(() => this.awaitOpen(stream))
     this.scope.stream(stream)
     const { random } = this
     random.pick([() => {}, () => stream.resume(), () => stream.destroy(), () => {
@@ -165,12 +164,11 @@ class Case {
     this.outcomes.push('stream')
   }
 
-  /** What a stream without `autoClose` leaves open. */
-  async closeLeft (stream) {
+  /** One that was destroyed before it was open is open, and closed, later. */
+  async awaitOpen (stream) {
     for (let waits = 0; stream.pending && !stream.closed && waits < 40; waits++) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    if (!stream.autoClose && stream.fd > 2) close(stream.fd, () => {})
   }
 
   /** fs throws the same of it. */
@@ -179,13 +177,13 @@ class Case {
     let other = null
     try {
       const stream = like(...args)
-      this.scope.after(() => this.closeLeft(stream))
+      this.scope.after(() => this.awaitOpen(stream))
       this.scope.stream(stream)
     } catch (err) {
       other = err
     }
     // What the values do when they are asked, and what Object.prototype had, is gone by now.
-    if (err.code !== other?.code && this.thrown.size === 0 && !this.isPolluted) this.find(`throws ${inspect(err)}, and fs ${inspect(other)}`)
+    if (err.code !== other?.code && !this.hasActed && !this.isPolluted) this.find(`throws ${inspect(err)}, and fs ${inspect(other)}`)
     this.outcomes.push(String(err.code))
   }
 
@@ -206,9 +204,9 @@ class Case {
   }
 }
 
-/** What the language says of a proxy that was revoked, or whose traps return what they must not. */
+/** What the language says of a revoked proxy, of traps that return what they must not, and of a class as a callback. */
 function ofProxy (err) {
-  return err instanceof TypeError && /proxy that has been revoked|on proxy: trap/.test(err.message)
+  return err instanceof TypeError && /proxy that has been revoked|on proxy: trap|^Class constructor/.test(err.message)
 }
 
 module.exports = { Case, ofProxy }

@@ -48,8 +48,9 @@ async function main () {
   for (let index = 0; index < cases; index++) await runCase(world, mixed(seed, index), index)
   let after = await settled(world)
   const until = Date.now() + SETTLE_MS
-  while (`${after}` !== `${before}` && Date.now() < until) after = await settled(world)
-  if (`${after}` !== `${before}`) find('all', `descriptors: ${difference(before, after)}`)
+  while (difference(before, after).length > 0 && Date.now() < until) after = await settled(world)
+  const left = difference(before, after)
+  if (left.length > 0) find('all', `left open: ${left.join('; ')}`)
   const { transfers } = api.stats()
   if (transfers.active !== 0) find('all', `${transfers.active} transfers are still active`)
   world.close()
@@ -73,6 +74,7 @@ function open () {
   return [...descriptors().values()].map(nameless).sort()
 }
 
+/** What is open that was not, and since when. */
 function difference (before, after) {
   const rest = [...before]
   const more = after.filter((target) => {
@@ -80,9 +82,8 @@ function difference (before, after) {
     if (at !== -1) rest.splice(at, 1)
     return at === -1
   })
-  const cases = [...since].filter(([one]) => more.includes(nameless(one.replace(/^\d+ /, ''))))
-    .map(([one, from]) => `${one} since case ${from}`)
-  return `closed: ${rest.join(' ')}; left open: ${more.join(' ')}: ${cases.slice(-5).join('; ')}`
+  const from = (target) => [...since].filter(([one]) => nameless(one.replace(/^\d+ /, '')) === target).at(-1)
+  return more.map((target) => from(target)?.join(' since case ') ?? target)
 }
 
 /** Without numbers, which differ. */

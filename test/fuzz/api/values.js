@@ -30,6 +30,7 @@ class Values {
   /** Throws something, or calls the package again, or returns anything. */
   act (isCallback = false) {
     const { random, within } = this
+    within.hasActed = true
     if (random.chance(0.3)) within.again()
     if (random.chance(0.6)) {
       const thrown = random.pick([new Error('thrown'), Symbol('thrown'), Object.freeze(new Error('frozen')), 'a text'])
