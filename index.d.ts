@@ -188,7 +188,8 @@ export interface TransferResult {
  * @throws {Error} `ERR_HTTP_CONTENT_LENGTH_MISMATCH`: the file is longer than the Content-Length that the caller set.
  * @throws {Error} `ERR_SENDFILE_RESPONSE_BUSY`: another file is being sent to this response.
  * @throws {Error} `ERR_SENDFILE_UNAVAILABLE`: see `fallback`.
- * @throws {TypeError | RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`.
+ * @throws {TypeError | RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`; of a URL
+ *   `ERR_INVALID_URL_SCHEME`, `ERR_INVALID_FILE_URL_PATH`, `ERR_INVALID_FILE_URL_HOST`.
  */
 export function transferFile(
   destination: Destination, file: string | Buffer | URL | number | FileHandle, options?: TransferOptions

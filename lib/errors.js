@@ -115,14 +115,20 @@ function aborted (cause) {
 
 function described (value) {
   if (value === null || value === undefined) return String(value)
-  if (typeof value === 'function') return `function ${value.name}`
+  if (typeof value === 'function') return `function ${nameOf(value)}`
   if (typeof value === 'object') {
-    const name = value.constructor?.name
+    const name = nameOf(value.constructor)
     return name ? `an instance of ${name}` : inspect(value, { depth: -1 })
   }
   let text = inspect(value, { colors: false })
   if (text.length > 28) text = `${text.slice(0, 25)}...`
   return `type ${typeof value} (${text})`
+}
+
+/** A name may be anything: a static member of a class, for one. */
+function nameOf (maker) {
+  const name = maker?.name
+  return typeof name === 'string' ? name : ''
 }
 
 /** 12345678901 as 12_345_678_901, as Node prints what is out of range. */

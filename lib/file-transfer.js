@@ -200,8 +200,12 @@ class FileTransfer extends AsyncResource {
     clearInterval(this.timer)
     this.life?.leave(this)
     for (const { target, event, listener } of this.listeners ?? []) {
-      if (isEventTarget(target)) target.removeEventListener(event, listener)
-      else target.off(event, listener)
+      try {
+        if (isEventTarget(target)) target.removeEventListener(event, listener)
+        else target.off(event, listener)
+      } catch (err) { // of a signal that is not Node's
+        process.nextTick(() => { throw err }) // as in `tell`: the call settles all the same
+      }
     }
   }
 

@@ -48,7 +48,7 @@ function validateOffset (value, name) {
 
 function isAbortSignal (value) {
   return typeof value === 'object' && value !== null && typeof value.aborted === 'boolean' &&
-    typeof value.addEventListener === 'function'
+    typeof value.addEventListener === 'function' && typeof value.removeEventListener === 'function'
 }
 
 module.exports = { transferOptions }

@@ -3,11 +3,15 @@
 const net = require('node:net')
 const { copyPart } = require('./copy')
 const { writableReason } = require('./eligibility')
+const { destinationClosed } = require('./errors')
 const { FileTransfer } = require('./file-transfer')
 const { count } = require('./stats')
 
 /** INTERNAL_ERROR of RFC 9113, section 7. */
 const HTTP2_INTERNAL_ERROR = 2
+
+/** What a stream says of bytes that come after it was destroyed, which may be before its 'close', or ended. */
+const CLOSED = new Set(['ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ERR_SOCKET_CLOSED'])
 
 /** Piece by piece, as the destination takes them. */
 class WritableTransfer extends FileTransfer {
@@ -32,7 +36,7 @@ class WritableTransfer extends FileTransfer {
     }
     const write = (bytes, written) => destination.write(bytes, (err) => written(err ?? null))
     const done = (err) => {
-      if (err) this.failWith(err)
+      if (err) this.failWith(CLOSED.has(err.code) ? destinationClosed(err) : err)
       else this.complete()
     }
     this.copying = copyPart(this, write, done)

@@ -5,6 +5,7 @@
 //! numbers: bytes, or a negative errno.
 #![deny(unsafe_code)]
 
+mod arguments;
 mod completion;
 mod disk;
 mod engine;
@@ -41,7 +42,7 @@ use poll::Token;
 use reactor::Reactor;
 use stats::STATS;
 use sys::Refusal;
-use transfer::{Part, Region, Transfer};
+use transfer::{Part, Transfer};
 
 /// One `sendfile(2)` on this thread.
 #[napi(catch_unwind)]
@@ -202,11 +203,8 @@ impl Environment {
         let mut parts = Vec::with_capacity(3);
         parts.extend(before.map(bytes));
         if let Some(file) = file {
-            parts.push(Part::Region(Region {
-                file: self.file(file)?,
-                offset: offset as u64,
-                len: len as u64,
-            }));
+            let region = arguments::region(self.file(file)?, offset, len);
+            parts.push(Part::Region(region.ok_or_else(no_such_part)?));
         }
         parts.extend(after.map(bytes));
         Ok(outcome(&self.0.outbox.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
@@ -225,16 +223,14 @@ impl Environment {
         offset: f64,
         len: f64,
         closes: bool,
-    ) -> f64 {
+    ) -> Result<f64> {
         let head = head.get(..head_len as usize).unwrap_or(head);
-        let Some(region) = self.0.file(file) else {
-            return 0.0;
-        };
-        let sent = self.0.outbox.answer(socket, head, region, offset as u64, len as u64);
-        if closes && sent == head.len() as u64 + len as u64 {
+        let (offset, len) = arguments::span(offset, len).ok_or_else(no_such_part)?;
+        let sent = self.0.outbox.answer(socket, head, self.file(file)?, offset, len);
+        if closes && sent == head.len() as u64 + len {
             self.0.close_file(file);
         }
-        sent as f64
+        Ok(sent as f64)
     }
 
     /// The same of several pieces of a file, with bytes before each: `layout` has for each how many of `heads` those
@@ -254,18 +250,8 @@ impl Environment {
         may_copy: bool,
     ) -> Result<Option<f64>> {
         let file = self.file(file)?;
-        let mut parts = Vec::with_capacity(layout.len() / 3 * 2 + 1);
-        let mut bytes = before.map_or_else(Vec::new, |bytes| bytes.to_vec());
-        let mut heads = heads;
-        for piece in layout.chunks_exact(3) {
-            let (head, rest) = heads.split_at_checked(piece[0] as usize).unwrap_or((heads, &[]));
-            heads = rest;
-            bytes.extend_from_slice(head);
-            parts.push(Part::Bytes(std::mem::take(&mut bytes)));
-            let (offset, len) = (piece[1] as u64, piece[2] as u64);
-            parts.push(Part::Region(Region { file: Arc::clone(&file), offset, len }));
-        }
-        parts.push(Part::Bytes(after.to_vec()));
+        let before = before.map_or_else(Vec::new, |bytes| bytes.to_vec());
+        let parts = arguments::gather_list(before, &file, heads, layout, after).ok_or_else(no_such_part)?;
         Ok(outcome(&self.0.outbox.transfer(id, socket, Transfer::new(parts, false, may_copy), holds_tail)))
     }
 
@@ -350,8 +336,13 @@ impl Root {
 }
 
 fn c_name(bytes: &[u8]) -> Result<&CStr> {
-    CStr::from_bytes_with_nul(bytes)
-        .map_err(|_| napi::Error::new(Status::InvalidArg, "a name without a NUL at its end, or with another"))
+    arguments::c_name(bytes).ok_or_else(|| {
+        napi::Error::new(Status::InvalidArg, "a name without a NUL at its end, or with another")
+    })
+}
+
+fn no_such_part() -> napi::Error {
+    napi::Error::new(Status::InvalidArg, "a part that lies in no file, or a layout that does not fit")
 }
 
 fn outcome(sending: &Sending) -> Option<f64> {
@@ -441,9 +432,8 @@ fn number(moved: sys::Result<usize>) -> f64 {
 }
 
 fn position(offset: Either<f64, BigInt>) -> Option<i64> {
-    let offset = match offset {
-        Either::A(number) => number as i64,
-        Either::B(big) => big.get_i64().0,
-    };
-    (offset >= 0).then_some(offset)
+    match offset {
+        Either::A(number) => arguments::position_of_number(number),
+        Either::B(big) => arguments::position_of_integer(big.get_i64().0),
+    }
 }

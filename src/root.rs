@@ -89,7 +89,7 @@ impl Root {
 }
 
 /// Whether a name, with a NUL behind it, can only mean something below.
-fn leads_down(name: &[u8]) -> bool {
+pub(crate) fn leads_down(name: &[u8]) -> bool {
     let is_empty_or_absolute = matches!(name, [0 | b'/', ..]);
     !is_empty_or_absolute && !name.split(|byte| matches!(byte, b'/' | 0)).any(|part| part == b"..")
 }

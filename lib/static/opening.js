@@ -68,6 +68,8 @@ const STATUS = {
 /** A system's error as http-errors makes them. */
 function servingError (err) {
   if (err.statusCode !== undefined) return err
+  // What somebody's setHeaders throws may be no error, or one that takes no status.
+  if (!(err instanceof Error && Object.isExtensible(err))) return createError(500, { cause: err })
   // A folder is there, but is no file.
   if (err.code === 'EISDIR') return createError(404, { code: err.code, cause: err })
   return createError(STATUS[err.code] ?? 500, err, { expose: false })

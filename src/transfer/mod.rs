@@ -141,7 +141,7 @@ impl<F> Transfer<F> {
                 Part::Bytes(bytes) => bytes.len() as u64,
                 Part::Region(region) => region.len,
             })
-            .sum();
+            .fold(0, u64::saturating_add);
         Self {
             parts,
             front: 0,

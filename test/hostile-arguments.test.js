@@ -1,0 +1,55 @@
+'use strict'
+
+// What fuzzing found: `node test/fuzz`.
+
+const assert = require('node:assert/strict')
+const { PassThrough, Writable } = require('node:stream')
+const { sendfile, transferFile } = require('sendfile-native')
+const { serveStatic } = require('sendfile-native/static')
+const { run, temporaryFile, test } = require('./helpers')
+const { get, serve } = require('./helpers/http')
+
+test('what a value is called may be no text', () => {
+  const expected = { code: 'ERR_INVALID_ARG_TYPE' }
+  for (const name of [Symbol('name'), { toString () { throw new Error('not asked for') } }]) {
+    assert.throws(() => sendfile({ constructor: { name } }, 0, 0, 1), expected)
+    assert.throws(() => sendfile(Object.defineProperty(() => {}, 'name', { value: name }), 0, 0, 1), expected)
+  }
+})
+
+test('a signal that cannot be left is refused', async () => {
+  const signal = { aborted: false, addEventListener () {} }
+  await assert.rejects(transferFile(new PassThrough(), __filename, { signal }), { code: 'ERR_INVALID_ARG_TYPE' })
+})
+
+test('a signal that throws when it is left does not keep a transfer from settling', async () => {
+  const { code, stdout } = await run(`
+    const { PassThrough } = require('node:stream')
+    const { transferFile } = require('sendfile-native')
+    process.on('uncaughtException', (err) => console.log(err.message))
+    const signal = { aborted: false, addEventListener () {}, removeEventListener () { throw new Error('thrown') } }
+    transferFile(new PassThrough().resume(), 'package.json', { signal }).then(() => console.log('settled'))
+  `)
+  assert.deepEqual({ code, lines: stdout.trim().split('\n').sort() }, { code: 0, lines: ['settled', 'thrown'] })
+})
+
+test('what setHeaders throws is answered with 500, whatever it is', async (t) => {
+  for (const thrown of [Symbol('thrown'), 'a text', Object.freeze(new Error('frozen'))]) {
+    const handler = serveStatic(__dirname, { setHeaders () { throw thrown } })
+    const { port } = await serve(t, (req, res) => handler(req, res))
+    assert.equal((await get(t, port, '/hostile-arguments.test.js')).status, 500)
+  }
+})
+
+test('a Writable that was ended, or destroyed, by somebody else has closed before it had the file', async (t) => {
+  const { path } = temporaryFile(t, 600_000)
+  for (const method of ['end', 'destroy']) {
+    const destination = new Writable({
+      write (chunk, encoding, callback) {
+        destination[method]()
+        callback()
+      }
+    })
+    await assert.rejects(transferFile(destination, path), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+  }
+})
