@@ -1,6 +1,6 @@
 'use strict'
 
-// node test/memory [--quick] [--rounds N] [--seed S]
+// node test/memory [--quick] [--rounds N] [--seed S] [--only PART]
 //
 // The native code under tools that watch its memory and its threads: the tests in Rust with sanitizers built in, and
 // the addon in Node, on every way by which bytes leave (exercise.js), with sanitizers and under valgrind. Each tool is
@@ -19,23 +19,31 @@ const FULL = { suites: ['address', 'thread'], tools: { address: 40, thread: 20, 
 const QUICK = { suites: ['address'], tools: { address: 3, memcheck: 1 } }
 
 function usage () {
-  console.error('usage: node test/memory [--quick] [--rounds N] [--seed S]')
+  console.error('usage: node test/memory [--quick] [--rounds N] [--seed S] [--only suite-address|suite-thread|address|thread|memcheckRelease|memcheck]')
   process.exit(2)
 }
 
 function readOptions () {
-  const options = { quick: false, rounds: undefined, seed: Math.floor(Math.random() * 2 ** 32) }
+  const options = { quick: false, only: undefined, rounds: undefined, seed: Math.floor(Math.random() * 2 ** 32) }
   const args = process.argv.slice(2)
   while (args.length > 0) {
     const name = args.shift()
     if (name === '--quick') options.quick = true
     else if (name === '--rounds') options.rounds = Number(args.shift())
+    else if (name === '--only') options.only = args.shift()
     else if (name === '--seed') options.seed = Number(args.shift())
     else usage()
   }
-  const { rounds = 1, seed } = options
+  const { only, rounds = 1, seed } = options
+  const parts = [...FULL.suites.map(suiteName), ...Object.keys(FULL.tools)]
+  if (only !== undefined && !parts.includes(only)) usage()
   if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed)) usage()
   return options
+}
+
+/** What `--only` calls the Rust suite with a sanitizer. */
+function suiteName (kind) {
+  return `suite-${kind}`
 }
 
 class Proof {
@@ -95,13 +103,17 @@ class Proof {
 }
 
 async function main () {
-  const { quick, rounds, seed } = readOptions()
+  const { quick, only, rounds, seed } = readOptions()
   const plan = quick ? QUICK : FULL
   console.log(`memory: ${quick ? 'quick' : 'full'}, --seed ${seed}, Node ${process.version}`)
   const proof = new Proof()
   if (quick) proof.notes.add('quick: without ThreadSanitizer, and without the release build under valgrind')
-  for (const kind of plan.suites) await proof.suite(kind)
-  for (const [name, usual] of Object.entries(plan.tools)) await proof.tool(name, rounds ?? usual, seed)
+  const isWanted = (name) => only === undefined || only === name
+  if (only !== undefined) proof.notes.add(`only ${only}`)
+  for (const kind of plan.suites.filter((kind) => isWanted(suiteName(kind)))) await proof.suite(kind)
+  for (const [name, usual] of Object.entries(plan.tools).filter(([name]) => isWanted(name))) {
+    await proof.tool(name, rounds ?? usual, seed)
+  }
   process.exitCode = proof.sums.findings === 0 ? 0 : 1
   console.log(`proof: ${JSON.stringify({ ...proof.sums, notes: [...proof.notes] })}`)
 }
