@@ -20,10 +20,11 @@ const KNOWN = [
 /**
  * Of a descriptor ThreadSanitizer knows only what libc does. The addon opens by openat2(2) and libuv closes by close(2)
  * through syscall(2): a number that was given to somebody else meanwhile looks like a race for it. That descriptors are
- * owned is what the type system sees to, and the tests of reused numbers.
+ * owned is what the type system sees to, and the tests of reused numbers. close(2) itself touches no memory.
  */
-function isDescriptor ({ location }) {
-  return location.startsWith('file descriptor ')
+function isDescriptor ({ what, location, frames }) {
+  if (!/ThreadSanitizer: data race/.test(what)) return false
+  return location.startsWith('file descriptor ') || /^close .*tsan_interceptors/.test(frames[0].text)
 }
 
 /**
