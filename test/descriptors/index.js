@@ -15,7 +15,7 @@ const path = require('node:path')
 const { Random } = require('../soak/random')
 const { Proof, build, client, folder, options, replace } = require('../helpers/proof')
 
-const { quick, seed, connections, 'at-once': atOnce } = options('descriptors', { connections: [1_000_000, 40_000], 'at-once': [192, 192] })
+const { quick, seed, connections, 'at-once': atOnce } = options('descriptors', { connections: [1_000_000, 80_000], 'at-once': [192, 192] })
 const proof = new Proof('descriptors', seed)
 
 const KIB = 1024
@@ -43,8 +43,10 @@ function changing (shared, files, random) {
   let changes = 0
   const timer = setInterval(() => {
     const file = random.pick(changeable)
-    if (file.shrinks && random.chance(0.5)) {
-      fs.truncateSync(path.join(shared, String(file.id)), random.between(1, Math.floor(file.size / PAGE)) * PAGE - PAGE)
+    const place = path.join(shared, String(file.id))
+    const pages = Math.floor((fs.statSync(place).size - 1) / PAGE)
+    if (file.shrinks && pages > 0 && random.chance(0.5)) {
+      fs.truncateSync(place, random.between(0, pages) * PAGE) // never longer: that would be zeros
     } else {
       const version = (versions.get(file.id) + 1) % MOST_VERSIONS
       versions.set(file.id, version)

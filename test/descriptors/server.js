@@ -19,7 +19,7 @@ const [folder, decoyCount] = process.argv.slice(2)
 const HOST = '127.0.0.1'
 /** Not where the kernel takes the numbers of clients from: a worker's port stays free until the next one listens. */
 const MORTAL_HOST = '127.0.0.2'
-const LIFE_MS = 400
+const LIFE_MS = 700
 
 let connections = 0
 let accepted = 0
@@ -71,7 +71,12 @@ class Mortal {
     this.isEnding = false
   }
 
-  async start () {
+  start () {
+    this.isEnding = false
+    return this.next()
+  }
+
+  async next () {
     const worker = new Worker(path.join(__dirname, 'worker.js'), { workerData: { folder, host: MORTAL_HOST, port: this.port } })
     worker.on('error', failed)
     worker.on('message', ({ failure }) => { if (failure) failed(failure) })
@@ -84,7 +89,7 @@ class Mortal {
   async renew () {
     await this.worker.terminate()
     terminated++
-    if (!this.isEnding) await this.start()
+    if (!this.isEnding) await this.next()
   }
 
   async end () {

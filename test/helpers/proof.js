@@ -110,24 +110,30 @@ function replace (parent, { id, size }, version) {
 }
 
 /**
- * Starts a client of marked files. `told(line)` gets each of its lines; resolves with its last one.
+ * Starts a client of marked files. `heard(line)` gets each of its lines; resolves with its last one.
  * @param {string[]} args as test/load/client/src/main.rs lists them
  */
-async function client (proof, args, told = () => {}) {
+async function client (proof, args, heard = () => {}) {
   const child = spawn(path.join(root, 'target', 'debug', 'proof-client'), args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)
   const ended = once(child, 'close')
   let last
+  let told = 0
   for await (const text of readline.createInterface({ input: child.stdout })) {
     const line = JSON.parse(text)
-    if (line.finding) proof.found(`connection ${line.connection}: ${line.finding}\n  ${line.plan}`)
-    else told(line)
+    if (line.finding) {
+      proof.found(`connection ${line.connection}: ${line.finding}\n  ${line.plan}`)
+      told++
+    } else {
+      heard(line)
+    }
     if (line.last) last = line
   }
   const [code, signal] = await ended
   process.off('exit', kill)
   if (last === undefined) throw new Error(`the client has ended: ${signal ?? code}`)
+  proof.result.findings += last.findings - told // it does not tell all of many
   return last
 }
 
