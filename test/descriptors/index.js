@@ -137,7 +137,8 @@ async function main () {
   proof.check(`${after.open}` === `${before.open}`, `descriptors: ${before.open.join(' ')}\n  and at the end: ${after.open.join(' ')}`)
   proof.check(after.native <= 1 + 8 + 4, `${after.native} native threads`)
   proof.check(after.accepted > before.accepted && done.done >= connections, `only ${done.done} connections were made`)
-  for (const [lane, bytes] of Object.entries({ inline: after.stats.bytes.inline, reactor: after.stats.bytes.reactor, regions: after.stats.streams.regions })) {
+  const { bytes: { inline, reactor }, streams: { regions } } = after.stats
+  for (const [lane, bytes] of Object.entries({ inline, reactor, regions })) {
     proof.check(bytes > 0, `nothing went by ${lane}: this run shows nothing of it`)
   }
   proof.check(after.terminated > before.terminated, 'no worker was terminated')

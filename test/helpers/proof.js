@@ -112,9 +112,11 @@ function replace (parent, { id, size }, version) {
 /**
  * Starts a client of marked files. `heard(line)` gets each of its lines; resolves with its last one.
  * @param {string[]} args as test/load/client/src/main.rs lists them
+ * @param {string[]} [through] a command that runs it
  */
-async function client (proof, args, heard = () => {}) {
-  const child = spawn(path.join(root, 'target', 'debug', 'proof-client'), args, { stdio: ['ignore', 'pipe', 'inherit'] })
+async function client (proof, args, heard = () => {}, through = []) {
+  const command = [...through, path.join(root, 'target', 'debug', 'proof-client'), ...args]
+  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)
   const ended = once(child, 'close')

@@ -60,14 +60,14 @@ function call () {
   setImmediate(there)
 }
 
+async function send (socket) {
+  socket.on('error', nothing)
+  await modes[mode](socket)
+  there()
+}
+
 function listen () {
-  const server = mode === 'static'
-    ? http.createServer(serveStatic(path.dirname(file)))
-    : net.createServer(async (socket) => {
-      socket.on('error', nothing)
-      await modes[mode](socket)
-      there()
-    })
+  const server = mode === 'static' ? http.createServer(serveStatic(path.dirname(file))) : net.createServer(send)
   if (mode === 'static') server.on('request', (req, res) => res.once('finish', there))
   server.listen(0, '127.0.0.1', () => parentPort.postMessage({ port: server.address().port }))
 }

@@ -109,14 +109,28 @@ impl Connection {
                 },
             },
             Phase::Head | Phase::Body | Phase::Thinking => self.read(buffer, is_over),
+            Phase::Leaving if is_over => self.drain(buffer),
             Phase::Leaving => Step::Wait,
+        }
+    }
+
+    /// The end of a run is the server's to make: whoever stalls stays until then.
+    fn drain(&mut self, buffer: &mut [u8]) -> Step {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(0) => return Step::Ended(End::Cut),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Step::Wait,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Step::Ended(End::Cut),
+            }
         }
     }
 
     /// The time has come that the step before named.
     pub fn tick(&mut self, buffer: &mut [u8], is_over: bool) -> Step {
         match self.phase {
-            Phase::Leaving => {
+            Phase::Leaving if !is_over => {
                 if self.plan.leave.as_ref().is_some_and(|leave| leave.how == Leaving::Reset) {
                     // A socket that the server has reset already cannot be told.
                     let _ = set_socket_linger(&self.stream, Some(Duration::ZERO));
