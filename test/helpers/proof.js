@@ -110,13 +110,16 @@ function replace (parent, { id, size }, version) {
 }
 
 /**
- * Starts a client of marked files. `heard(line)` gets each of its lines; resolves with its last one.
+ * Starts a client of marked files; resolves with its last line.
  * @param {string[]} args as test/load/client/src/main.rs lists them
- * @param {string[]} [through] a command that runs it
+ * @param {object} [how] `heard(line)` gets each of its lines, `through` is a command that runs it, and with `until` it
+ *   has ended when that is settled
  */
-async function client (proof, args, heard = () => {}, through = []) {
+async function client (proof, args, { heard = () => {}, through = [], until } = {}) {
   const command = [...through, path.join(root, 'target', 'debug', 'proof-client'), ...args]
-  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.on('error', () => {}) // it has ended before
+  until?.then(() => child.stdin.end())
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)
   const ended = once(child, 'close')

@@ -23,6 +23,7 @@ async function startDownload (place, name, bytes) {
       received += data.length
     })
     response.on('error', () => resolve(false)).on('end', () => resolve(isRight && received === bytes.length))
+    response.resume()
   })
   return { finish }
 }

@@ -56,6 +56,7 @@ function startServer (shared, through) {
   const command = [...through, process.execPath, '--expose-gc', '--no-warnings', path.join(__dirname, 'server.js'), shared, ADDRESSES.join()]
   const server = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   process.on('exit', () => server.kill('SIGKILL'))
+  server.exited = once(server, 'exit')
   server.on('exit', (code, signal) => {
     if (server.mayEnd && code === 0) return
     proof.found(`the server has ended: ${signal ?? code}`)
@@ -114,10 +115,14 @@ async function load (server, places, files, through) {
     '--mode', 'load', '--seed', String(seed), '--first', String(index << 28), '--seconds', String(seconds),
     '--at-once', String(Math.round(connections / CLIENTS / 2) * 2), ...places.flatMap((place) => ['--http', place]),
     ...files.flatMap(({ id, size }) => ['--file', `${id}:${size}`])
-  ], (line) => {
-    lines.set(index, line)
-    if (line.seconds > seconds * RAMP && line.seconds < seconds && line.window > 0) windows.push(line)
-  }, through))
+  ], {
+    through,
+    until: server.exited,
+    heard: (line) => {
+      lines.set(index, line)
+      if (line.seconds > seconds * RAMP && line.seconds < seconds && line.window > 0) windows.push(line)
+    }
+  }))
   const began = Date.now()
   let told = 0
   while (Date.now() - began < seconds * 1000) {
@@ -162,7 +167,6 @@ async function main () {
   proof.check(active >= connections / 4, `only ${active} transfers were left to end`)
 
   server.mayEnd = true
-  const exited = once(server, 'exit')
   const began = Date.now()
   const { connections: ended, took } = await server.ask('end', 'ended')
   const patience = setTimeout(() => {
@@ -170,7 +174,7 @@ async function main () {
     server.mayEnd = false
     server.kill('SIGKILL')
   }, END_MS)
-  await exited
+  await server.exited
   clearTimeout(patience)
   const results = await Promise.all(clients)
   const sum = (name) => results.reduce((all, result) => all + result[name], 0)

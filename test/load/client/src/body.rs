@@ -7,6 +7,11 @@ const WORD: usize = 8;
 /// A body as it comes. It has to be of one version from its beginning to its end.
 pub struct Body {
     id: u16,
+    /// Whether the file is truncated now and then. The kernel clears what was cut off, up to the end of what it keeps of
+    /// a file in one piece (a folio), and with sendfile(2) bytes are on their way as that very memory.
+    shrinks: bool,
+    /// Bytes that were cleared so.
+    pub cleared: u64,
     position: u64,
     /// The first eight bytes with the number taken out, once all of them are there.
     base: Option<u64>,
@@ -21,8 +26,8 @@ pub struct Wrong {
 }
 
 impl Body {
-    pub fn new(id: u16) -> Body {
-        Body { id, position: 0, base: None, first: [0; WORD] }
+    pub fn new(id: u16, shrinks: bool) -> Body {
+        Body { id, shrinks, cleared: 0, position: 0, base: None, first: [0; WORD] }
     }
 
     pub fn position(&self) -> u64 {
@@ -56,8 +61,14 @@ impl Body {
             let within = (self.position % WORD as u64) as usize;
             let expected = (base | (self.position / WORD as u64) << 40).to_le_bytes();
             let count = bytes.len().min(WORD - within);
-            if bytes[..count] != expected[within..within + count] {
-                return Err(self.wrong(bytes));
+            let (here, expected) = (&bytes[..count], &expected[within..within + count]);
+            if here != expected {
+                if !self.shrinks || here.iter().zip(expected).any(|(byte, right)| *byte != 0 && byte != right)
+                {
+                    return Err(self.wrong(bytes));
+                }
+                self.cleared +=
+                    here.iter().zip(expected).filter(|(byte, right)| byte != right).count() as u64;
             }
             self.position += count as u64;
             bytes = &bytes[count..];
@@ -86,17 +97,29 @@ mod tests {
     #[test]
     fn a_file_is_known_in_pieces_of_any_size() {
         for piece in [1, 2, 3, 7, 8, 9, 64, 4096] {
-            let mut body = Body::new(513);
+            let mut body = Body::new(513, false);
             assert_eq!(taken(&mut body, &contents(513, 7, 1000), piece), Ok(()));
             assert_eq!(body.position(), 8000);
         }
     }
 
     #[test]
+    fn only_zeros_may_stand_in_a_file_that_shrinks() {
+        let own = contents(3, 1, 100);
+        let cleared = [&own[..400], &[0; 100], &own[500..]].concat();
+        let mut body = Body::new(3, true);
+        assert_eq!(taken(&mut body, &cleared, 64), Ok(()));
+        assert_eq!(body.cleared, own[400..500].iter().filter(|byte| **byte != 0).count() as u64);
+        let other = [&own[..400], &contents(4, 1, 100)[400..]].concat();
+        let wrong = Body::new(3, true).take(&other).expect_err("it was taken for cleared");
+        assert_eq!(wrong.position, 400);
+    }
+
+    #[test]
     fn another_file_another_version_and_another_place_are_found() {
         let own = contents(3, 1, 100);
         for (other, position) in [
-            (contents(4, 1, 100), 0),
+            (contents(4, 1, 100), 1),
             ([&own[..400], &contents(4, 1, 100)[400..]].concat(), 400),
             ([&own[..400], &contents(3, 2, 100)[400..]].concat(), 400),
             ([&own[..400], &own[408..]].concat(), 400),
@@ -104,7 +127,7 @@ mod tests {
             (own[8..].to_vec(), 7),
             (vec![0; 16], 0),
         ] {
-            let wrong = Body::new(3).take(&other).expect_err("it was taken for the file");
+            let wrong = Body::new(3, false).take(&other).expect_err("it was taken for the file");
             assert_eq!(wrong.position, position);
         }
     }

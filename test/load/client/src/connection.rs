@@ -69,6 +69,8 @@ pub struct Connection {
     progress: Instant,
     /// Bytes of bodies that were right.
     pub verified: u64,
+    /// And bytes that the kernel had cleared.
+    pub cleared: u64,
     /// How long each answer took.
     pub answers: Vec<Duration>,
 }
@@ -78,7 +80,7 @@ impl Connection {
         let now = Instant::now();
         Connection {
             number,
-            body: Body::new(plan.file.id),
+            body: Body::new(plan.file.id, plan.file.shrinks),
             length: plan.file.size,
             plan,
             stream,
@@ -89,6 +91,7 @@ impl Connection {
             asked: now,
             progress: now,
             verified: 0,
+            cleared: 0,
             answers: Vec::new(),
         }
     }
@@ -138,7 +141,7 @@ impl Connection {
                 Step::Ended(End::Left)
             }
             Phase::Thinking if !is_over => {
-                self.body = Body::new(self.plan.file.id);
+                self.body = Body::new(self.plan.file.id, self.plan.file.shrinks);
                 self.ask(buffer, is_over)
             }
             _ => Step::Wait,
@@ -217,7 +220,10 @@ impl Connection {
                     return self.leave(leave.after);
                 }
             }
-            if self.plan.kind == Kind::Http && self.phase == Phase::Body && self.body.position() == self.length {
+            if self.plan.kind == Kind::Http
+                && self.phase == Phase::Body
+                && self.body.position() == self.length
+            {
                 self.answers.push(self.asked.elapsed());
                 self.answered += 1;
                 if self.answered >= self.plan.requests {
@@ -267,18 +273,26 @@ impl Connection {
             return Err(format!("{} bytes more than the file has", bytes.len() as u64 - left));
         }
         self.verified += bytes.len() as u64;
-        self.body.take(bytes).map_err(|wrong| format!("at {} came {:02x?}", wrong.position, wrong.bytes))
+        let taken = self.body.take(bytes);
+        self.cleared += std::mem::take(&mut self.body.cleared);
+        taken.map_err(|wrong| format!("at {} came {:02x?}", wrong.position, wrong.bytes))
     }
 
     /// The server has nothing more to say.
     fn ended(&self, is_over: bool) -> Step {
-        let is_whole = self.plan.kind != Kind::Http && self.phase == Phase::Body && self.body.position() == self.length;
+        let is_whole =
+            self.plan.kind != Kind::Http && self.phase == Phase::Body && self.body.position() == self.length;
         if is_whole {
             Step::Ended(End::Complete)
         } else if self.may_be_cut() || is_over {
             Step::Ended(End::Cut)
         } else {
-            Step::Wrong(format!("the end came in {:?}, at {} of {}", self.phase, self.body.position(), self.length))
+            Step::Wrong(format!(
+                "the end came in {:?}, at {} of {}",
+                self.phase,
+                self.body.position(),
+                self.length
+            ))
         }
     }
 

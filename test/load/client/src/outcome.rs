@@ -21,6 +21,7 @@ pub struct Outcome {
     cut: u64,
     refused: u64,
     bytes: u64,
+    cleared: u64,
     answers: u64,
     pub findings: u64,
     /// Of the answers since the last line.
@@ -36,6 +37,7 @@ impl Outcome {
             cut: 0,
             refused: 0,
             bytes: 0,
+            cleared: 0,
             answers: 0,
             findings: 0,
             latency: Histogram::new_with_bounds(1, LONGEST, DIGITS)?,
@@ -44,6 +46,7 @@ impl Outcome {
 
     pub fn answered(&mut self, connection: &mut Connection) {
         self.bytes += std::mem::take(&mut connection.verified);
+        self.cleared += std::mem::take(&mut connection.cleared);
         for took in connection.answers.drain(..) {
             self.answers += 1;
             self.latency.saturating_record(u64::try_from(took.as_micros()).unwrap_or(LONGEST));
@@ -77,7 +80,7 @@ impl Outcome {
             json!({
                 "seconds": elapsed.as_secs_f64(), "open": open, "last": is_last, "done": self.done,
                 "complete": self.complete, "left": self.left, "cut": self.cut, "refused": self.refused,
-                "bytes": self.bytes, "answers": self.answers, "findings": self.findings,
+                "bytes": self.bytes, "cleared": self.cleared, "answers": self.answers, "findings": self.findings,
                 "window": self.latency.len(), "p50": quantile(0.5), "p99": quantile(0.99),
             })
         );

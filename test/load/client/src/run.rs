@@ -3,6 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::error::Error;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -18,6 +22,9 @@ const EVENTS: usize = 1024;
 
 /// How often it is told how things stand, and looked for those that hang.
 const TELL: Duration = Duration::from_secs(5);
+
+/// How soon the end of the input is seen.
+const NOTICE: Duration = Duration::from_millis(500);
 
 /// Nothing for so long is no busy machine any more: something hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -54,8 +61,9 @@ pub fn run(args: &Args) -> Result<u64, Box<dyn Error>> {
     };
     let mut events = Events::with_capacity(EVENTS);
     let mut told = Instant::now();
-    while run.fill()? {
-        run.poll.poll(&mut events, Some(run.until(told + TELL)))?;
+    let has_ended = input_ends();
+    while run.fill()? && !has_ended.load(Ordering::Relaxed) {
+        run.poll.poll(&mut events, Some(run.until(told + TELL).min(NOTICE)))?;
         let is_over = run.is_over();
         for event in &events {
             run.turn(event.token().0, is_over, Connection::ready);
@@ -67,8 +75,20 @@ pub fn run(args: &Args) -> Result<u64, Box<dyn Error>> {
             run.outcome.tell(run.begin.elapsed(), run.open(), false);
         }
     }
-    run.outcome.tell(run.begin.elapsed(), 0, true);
+    run.outcome.tell(run.begin.elapsed(), run.open(), true);
     Ok(run.outcome.findings)
+}
+
+/// Whether the input has ended, from when it does.
+fn input_ends() -> Arc<AtomicBool> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&ended);
+    thread::spawn(move || {
+        // However it ends.
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        ends.store(true, Ordering::Relaxed);
+    });
+    ended
 }
 
 impl Run<'_> {
@@ -100,7 +120,11 @@ impl Run<'_> {
             if let Some(bytes) = plan.receive_buffer {
                 set_socket_recv_buffer_size(&stream, bytes)?;
             }
-            self.poll.registry().register(&mut stream, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
+            self.poll.registry().register(
+                &mut stream,
+                Token(slot),
+                Interest::READABLE | Interest::WRITABLE,
+            )?;
             self.slots[slot] = Some(Connection::new(number, plan, stream));
         }
         Ok(true)
