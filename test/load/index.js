@@ -17,7 +17,7 @@ const { Proof, build, client, folder, marked, options, replace } = require('../h
 const { Random } = require('../soak/random')
 const { startDownload } = require('./download')
 
-const { quick, seed, minutes, connections } = options('load', { minutes: [10, 0.8], connections: [10_000, 4000] })
+const { quick, seed, minutes, ...wanted } = options('load', { minutes: [10, 0.8], connections: [10_000, 4000] })
 const proof = new Proof('load', seed)
 
 const KIB = 1024
@@ -29,6 +29,7 @@ const DOWNLOADS = 8
 /** The beginning, in which all connections are made, is not compared. */
 const RAMP = 0.2
 const SAMPLES = 40
+const SPARE = 600
 const END_MS = 60_000
 
 /** What one connection may leave behind: less than the smallest object that stands for one. */
@@ -39,17 +40,26 @@ const SLACK = { heapUsed: 6 * MIB, external: 4 * MIB, rss: 48 * MIB }
 const ABSURD_RATIO = 20
 const ABSURD_MS = 2000
 
+const { through, connections } = roomFor(wanted.connections)
+
 function median (numbers) {
   const sorted = [...numbers].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)]
 }
 
-/** Room for each connection, its duplicate and its file. */
-function raisedLimit () {
-  const limit = 4 * connections + 1000
-  const through = ['prlimit', `--nofile=${limit}:${limit}`]
-  const { status, error } = spawnSync(through[0], [...through.slice(1), 'true'])
-  return error || status !== 0 ? null : through
+/**
+ * Room for each connection, and for the duplicate and the file of each other one: a command that runs another with so
+ * many descriptors, and how many connections that makes.
+ */
+function roomFor (count) {
+  const limit = 2 * count + SPARE
+  const through = (most) => ['prlimit', `--nofile=${most}:${most}`]
+  const [command, ...args] = [...through(limit), 'true']
+  if (spawnSync(command, args).status === 0) return { through: through(limit), connections: count }
+  const [, hard] = /^Max open files +\d+ +(\d+)/m.exec(fs.readFileSync('/proc/self/limits', 'latin1'))
+  const connections = Math.min(count, Math.floor((hard - SPARE) / 2 / CLIENTS) * CLIENTS)
+  if (connections < count) proof.note(`${connections} connections: this machine gives a process ${hard} descriptors at most`)
+  return { through: through(Math.min(hard, limit)), connections }
 }
 
 function startServer (shared, through) {
@@ -140,17 +150,15 @@ async function load (server, places, files, through) {
 
 async function main () {
   build('proof-client')
-  const through = raisedLimit()
-  if (!through) proof.note('the limit of descriptors could not be raised by prlimit: with many connections it is met')
   const shared = folder('load')
   const random = new Random(seed)
   const files = Array.from({ length: 20 }, (_, index) => ({ id: index + 1, size: 8 * (1 + random.size(2 * KIB)) }))
   for (const file of [...files, LARGE]) replace(shared, file, 0)
   proof.say(`${connections} connections, ${minutes} minutes, --seed ${seed}, Node ${process.version}${quick ? ', quick' : ''}`)
 
-  const server = startServer(shared, through ?? [])
+  const server = startServer(shared, through)
   const places = await server.next('places')
-  const { clients, samples, windows, open } = await load(server, places, [...files, LARGE], through ?? [])
+  const { clients, samples, windows, open } = await load(server, places, [...files, LARGE], through)
   proof.check(open >= connections * 0.9, `there were never more than ${open} connections`)
   compareMemory(samples)
   compareLatency(windows)

@@ -140,7 +140,9 @@ class Rounds {
     const file = path.join(op ? this.mounted.folder : this.shared, name)
     if (mode === 'cold') forget(file)
     if (op) await this.mounted.command(`stall ${op} ${name}`)
-    const reads = op && Number(await this.mounted.command(`count ${op} ${name}`))
+    const count = async (op) => Number(await this.mounted.command(`count ${op} ${name}`))
+    const calls = op && await count(op)
+    const releases = op && await count('release')
     const ends = mode === 'call' ? await this.openPipe() : null
 
     const id = host.tell('start', { mode, file, out: ends?.[1] })
@@ -150,7 +152,7 @@ class Rounds {
       receiver = mode === 'static' ? request(port, name, SIZES[name]) : receive(port, name, SIZES[name], { stalls })
     }
     await host.told(id, 'there')
-    if (op) await patiently(until(async () => Number(await this.mounted.command(`count ${op} ${name}`)) > reads), mode)
+    if (op) await patiently(until(async () => await count(op) > calls), mode)
     if (random.chance(0.8)) await sleep(random.next() * MOST_DELAY_MS)
     host.tell('terminate', { id })
     await host.told(id, 'exited')
@@ -158,7 +160,11 @@ class Rounds {
     receiver?.resume()
     // While the disk thread waits, too: nobody but the worker held the connection.
     if (receiver) proof.result.bytes += await patiently(receiver.ended, `the end of a connection, ${mode}`)
-    if (op) await this.mounted.command(`resume ${op} ${name}`)
+    if (op) {
+      await this.mounted.command(`resume ${op} ${name}`)
+      // Whoever waited for it closes it: what it still read meanwhile would be in memory for the next round.
+      await patiently(until(async () => await count('release') > releases), `the end of a file, ${mode}`)
+    }
     if (ends) await host.ask('close', { ends }, 'closed')
     this.counts[mode] = (this.counts[mode] ?? 0) + 1
     proof.result.cases++
