@@ -162,7 +162,7 @@ class Rounds {
     if (receiver) proof.result.bytes += await patiently(receiver.ended, `the end of a connection, ${mode}`)
     if (op) {
       await this.mounted.command(`resume ${op} ${name}`)
-      // Whoever waited for it closes it: what it still read meanwhile would be in memory for the next round.
+      // Whoever waited for it closes it.
       await patiently(until(async () => await count('release') > releases), `the end of a file, ${mode}`)
     }
     if (ends) await host.ask('close', { ends }, 'closed')
@@ -219,6 +219,7 @@ async function main () {
   const reason = slowfs.unavailable()
   const files = Object.fromEntries(['slow', 'other'].map((name) => [name, contents(name, 0, SIZES[name])]))
   const mounted = reason === '' ? await slowfs.mount({ after: (cleanup) => cleanups.push(cleanup) }, files) : null
+  await mounted?.command('cache direct') // or what one round has read is in memory for the next
   if (!mounted) proof.note(`no worker was terminated while a slow file system was opened or read: ${reason}`)
   const libc = process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl'
   if (libc === 'glibc') proof.note('on glibc; the same under a musl build of Node: run this file with it')
