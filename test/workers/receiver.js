@@ -50,7 +50,11 @@ function receive (port, name, size, { stalls = false } = {}) {
     socket.on('error', () => {}) // a reset is an end, too
     socket.on('close', () => resolve(bytes.received))
   })
-  return { socket, ended, resume: () => socket.resume(), bytes }
+  const resume = () => {
+    stalls = false // perhaps nothing has come yet
+    socket.resume()
+  }
+  return { ended, resume, bytes }
 }
 
 /** The same by HTTP, one request after the other on one connection, until it fails. */
