@@ -188,7 +188,8 @@ function forget (file) {
 
 /** What the process holds; the threads that wait for disks stay, and are at most so many. */
 function condition (pid) {
-  const open = [...descriptors(pid).values()].map((target) => target.replace(/:\[\d+\]$/, '')).sort()
+  const open = [...descriptors(pid).values()].map((target) => target.replace(/:\[\d+\]$/, ''))
+    .filter((target) => target !== '/dev/urandom').sort() // Node's own, kept from when it needs it first
   const threads = fs.readdirSync(`/proc/${pid}/task`).length
   const disk = threadsOf(pid, 'sendfile-disk').length
   return {
