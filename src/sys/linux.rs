@@ -204,7 +204,8 @@ pub fn file_system(file: &impl AsRawFd) -> Result<i64> {
     })?;
     // SAFETY: the call succeeded, and filled it.
     let statfs = unsafe { statfs.assume_init() };
-    Ok(statfs.f_type)
+    #[allow(clippy::unnecessary_cast, reason = "musl has it unsigned")]
+    Ok(statfs.f_type as i64)
 }
 
 /// Ends both directions of a connection, whoever else has it open (shutdown(2)).
