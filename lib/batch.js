@@ -10,6 +10,7 @@ const { copyPart } = require('./copy')
 const { descriptorOfSocket, queuedInHandle } = require('./descriptor')
 const { socketReason } = require('./eligibility')
 const { Sending } = require('./environment')
+const { destinationClosed } = require('./errors')
 const { regionOf } = require('./region')
 const { lifeOf } = require('./socket-life')
 const { count } = require('./stats')
@@ -228,7 +229,8 @@ class Batch {
     if (region !== null) {
       region.endsConnection = true
       region.hasBadFile = isFiles
-      region.settle(err, bytesSent)
+      // As net.Socket says of one that somebody else has closed.
+      region.settle(err.code === 'ERR_SOCKET_CLOSED' ? destinationClosed(err) : err, bytesSent)
     }
     const isOfResponse = isFiles && this.socket._httpMessage instanceof http.ServerResponse
     if (isOfResponse) this.finishWhenClosed(err)

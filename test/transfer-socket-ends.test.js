@@ -39,6 +39,19 @@ test('a destination that has ended or is destroyed is told at once', async (t) =
   await assert.rejects(transferFile(destroyed.here, file.path), { code: 'ERR_STREAM_PREMATURE_CLOSE', bytesSent: 0 })
 })
 
+test('a destination whose handle somebody else takes while its bytes are copied is told as one that was closed', async (t) => {
+  const file = temporaryFile(t, 80 * MIB)
+  const { here, there } = await connection(t)
+  here.on('error', () => {}) // net's own
+  const sending = transferFile(here, file.path, { zeroCopy: false })
+  await until(() => here.bytesWritten > MIB)
+  const handle = here._handle
+  t.after(() => handle.close())
+  here._handle = null // as of a socket that is sent to another process
+  there.resume()
+  await assert.rejects(sending, { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+})
+
 test('destroy() in the middle: the call is settled, the peer sees the end at once, nothing is left open', async (t) => {
   const file = temporaryFile(t, 40 * MIB)
   const before = descriptors().size

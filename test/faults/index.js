@@ -9,7 +9,7 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { parseArgs } = require('node:util') // eslint-disable-line n/no-unsupported-features/node-builtins -- as since 18.3
+const { parseArgs } = require('node:util')
 const { straceUnavailable } = require('../helpers/server')
 const { firsts, groups } = require('./cells')
 const { Conditions } = require('./conditions')
