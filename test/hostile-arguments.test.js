@@ -53,3 +53,32 @@ test('a Writable that was ended, or destroyed, by somebody else has closed befor
     await assert.rejects(transferFile(destination, path), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
   }
 })
+
+test('a setter that somebody gave to all objects leaves no file open', { skip: process.platform !== 'linux' }, async (t) => {
+  const { path } = temporaryFile(t, 5000)
+  const { stdout } = await run(`
+    const fs = require('node:fs')
+    const http = require('node:http')
+    const { basename, dirname } = require('node:path')
+    const { serveStatic } = require('sendfile-native/static')
+    const file = ${JSON.stringify(path)}
+    const handler = serveStatic(dirname(file))
+    const ask = (port, path) => new Promise((resolve) => http.get({ port, path, agent: false }, (res) => res.resume().on('end', resolve)))
+    const server = http.createServer((req, res) => {
+      res.end() // so that the file is opened in vain
+      if (req.url === '/warm') return handler(Object.assign(req, { url: '/' + basename(file) }), res, () => {})
+      Object.defineProperty(Object.prototype, 'expose', { configurable: true, set () { throw new Error('set') } })
+      try { handler(req, res, () => {}) } catch (err) { console.log(err.message) }
+      delete Object.prototype.expose
+    }).listen(0, async () => {
+      const { port } = server.address()
+      await ask(port, '/warm')
+      await new Promise((resolve) => setTimeout(resolve, 200)) // the first one is opened by a thread
+      await ask(port, '/' + basename(file))
+      const open = fs.readdirSync('/proc/self/fd').filter((fd) => { try { return fs.readlinkSync('/proc/self/fd/' + fd) === file } catch {} })
+      console.log(open.length)
+      server.close()
+    })
+  `)
+  assert.equal(stdout.trim().split('\n').pop(), '0')
+})

@@ -13,6 +13,8 @@ pub mod file_system;
 pub mod mounts;
 #[path = "../../src/root.rs"]
 pub mod root;
+#[path = "../../src/sync.rs"]
+pub mod sync;
 #[path = "../../src/sys/mod.rs"]
 pub mod sys;
 #[path = "../../src/top_mount.rs"]

@@ -39,7 +39,16 @@ class Exchange {
   answer (entry, file) {
     this.entry = entry
     this.file = file
-    const { res, settings: { setHeaders } } = this
+    try {
+      this.begin()
+    } catch (err) { // of who was told, or of a setter that somebody gave to all objects
+      file.close()
+      throw err
+    }
+  }
+
+  begin () {
+    const { file, res, settings: { setHeaders } } = this
     if (isGone(res)) {
       this.fail(createError(500, 'The response was closed before its file was open', { code: 'ERR_STREAM_PREMATURE_CLOSE' }))
     } else if (res.headersSent) {

@@ -9,12 +9,12 @@ const path = require('node:path')
 
 const root = path.join(__dirname, '..', '..')
 
-/** Of all that git knows of, and what was changed since. */
+/** Of all that git knows of, and what was changed since; but documents change nothing of what was proved. */
 function stateOfRepository () {
-  const git = (...args) => spawnSync('git', args, { cwd: root, maxBuffer: 2 ** 30 }).stdout ?? ''
-  // What a proof writes changes nothing of what it proved.
-  const changes = git('diff', 'HEAD', '--', '.', ':!docs')
-  return createHash('sha256').update(git('rev-parse', 'HEAD')).update(changes).digest('hex').slice(0, 16)
+  const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 }).stdout ?? ''
+  const files = git('ls-tree', '-r', 'HEAD').split('\n').filter((line) => !/\t(?:docs\/.*|[^/]*\.md)$/.test(line))
+  const changes = git('diff', 'HEAD', '--', '.', ':!docs', ':!*.md')
+  return createHash('sha256').update(files.join('\n')).update(changes).digest('hex').slice(0, 16)
 }
 
 class Progress {

@@ -33,6 +33,8 @@ class Case {
     this.owed = 0
     this.answered = null
     this.aborts = []
+    /** Whether a stream's constructor threw: what is left of the stream, nobody has. */
+    this.isHalfMade = false
   }
 
   threw (value, isCallback) {
@@ -173,6 +175,7 @@ class Case {
 
   /** fs throws the same of it. */
   compareWith (like, args, err) {
+    this.isHalfMade = true
     if (this.thrown.has(err)) return this.outcomes.push('hostile')
     let other = null
     try {

@@ -14,6 +14,9 @@ const [seed, cases] = process.argv.slice(2).map(Number)
 /** What is closed at the end is closed by then, in milliseconds. */
 const SETTLE_MS = 15_000
 
+/** What becomes of a stream of fs whose constructor threw, and that no listener could be given: its signal, its end. */
+const OF_HALF_MADE = new Set(['ABORT_ERR', 'EBADF'])
+
 const findings = []
 const outcomes = {}
 let current = null
@@ -27,6 +30,7 @@ for (const event of ['uncaughtException', 'unhandledRejection']) {
     // A callback's own exception is everybody's, as any callback's; and that of a `write` that somebody pipes to.
     if (err === failure || ofProxy(err)) return
     if (recent.some((one) => one.thrownByCallbacks.has(err))) return
+    if (OF_HALF_MADE.has(err?.code) && recent.some(({ isHalfMade }) => isHalfMade)) return
     find(current?.index, `${current?.name}: ${event}: ${inspect(err)}`)
   })
 }

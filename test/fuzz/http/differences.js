@@ -29,6 +29,12 @@ const differences = [
     matches: ({ ours, sent }) => ours === undefined && /CONNECT /i.test(sent)
   },
   {
+    name: 'keep-alive and close',
+    reason: 'of a Connection that names both nginx takes the one, and Node\'s server the other',
+    matches: ({ ours, theirs, sent }) => (ours === undefined) !== (theirs === undefined) &&
+      /^Connection:[^\r\n]*(?:keep-alive[^\r\n]*close|close[^\r\n]*keep-alive)/im.test(sent)
+  },
+  {
     name: 'Expect',
     reason: 'Node answers 417 to an expectation that it does not know, nginx ignores it',
     matches: ({ ours, sent }) => ours?.status === 417 && names(sent, 'Expect:')
