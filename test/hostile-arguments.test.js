@@ -67,9 +67,9 @@ test('a setter that somebody gave to all objects leaves no file open', { skip: p
     const server = http.createServer((req, res) => {
       res.end() // so that the file is opened in vain
       if (req.url === '/warm') return handler(Object.assign(req, { url: '/' + basename(file) }), res, () => {})
-      Object.defineProperty(Object.prototype, 'expose', { configurable: true, set () { throw new Error('set') } })
+      Object.defineProperty(Object.prototype, 'code', { configurable: true, set () { throw new Error('set') } })
       try { handler(req, res, () => {}) } catch (err) { console.log(err.message) }
-      delete Object.prototype.expose
+      delete Object.prototype.code
     }).listen(0, async () => {
       const { port } = server.address()
       await ask(port, '/warm')
