@@ -20,6 +20,13 @@ const READING = O_RDONLY | O_NONBLOCK
 
 /** One that the addon has open. */
 class OpenFile {
+  // Declared, so that no setter that somebody gave to all objects comes in between: the file is open.
+  id
+  fd
+  size
+  modified
+  isAtHand
+
   constructor (id, { fd, size, modified, isCopied } = environment.fileStatus(id)) {
     this.id = id
     this.fd = fd

@@ -54,6 +54,30 @@ test('a Writable that was ended, or destroyed, by somebody else has closed befor
   }
 })
 
+test('a setter that somebody gives to all objects while a file is opened leaves it open for no longer than its transfer', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const { path } = temporaryFile(t, 5000)
+  const { stdout } = await run(`
+    const fs = require('node:fs')
+    const { PassThrough } = require('node:stream')
+    const { transferFile } = require('sendfile-native')
+    const file = ${JSON.stringify(path)}
+    const taking = () => new PassThrough().resume()
+    async function main () {
+      await transferFile(taking(), file) // the first one is opened by a thread
+      Object.defineProperty(Object.prototype, 'fd', { configurable: true, set () { throw new Error('set') } })
+      const sending = transferFile(taking(), file)
+      delete Object.prototype.fd
+      await sending.catch((err) => console.log(err.message))
+      const open = fs.readdirSync('/proc/self/fd').filter((fd) => { try { return fs.readlinkSync('/proc/self/fd/' + fd) === file } catch {} })
+      console.log(open.length)
+    }
+    main()
+  `)
+  assert.equal(stdout.trim().split('\n').pop(), '0')
+})
+
 test('a setter that somebody gave to all objects leaves no file open', { skip: process.platform !== 'linux' }, async (t) => {
   const { path } = temporaryFile(t, 5000)
   const { stdout } = await run(`

@@ -84,8 +84,16 @@ function streamOptions (within) {
     signal: () => within.laterSignal()
   })
   // fs itself throws within a read of so much, and then never closes.
-  const { value } = types.isProxy(options) ? {} : Object.getOwnPropertyDescriptor(Object(options), 'highWaterMark') ?? {}
-  return [world.file(random), typeof value === 'number' && value >= 2 ** 31 ? {} : options]
+  const isTooMuch = ownValue(options, 'highWaterMark') >= 2 ** 31
+  const isAborted = Boolean(ownValue(ownValue(options, 'signal'), 'aborted'))
+  return [world.file(random), isTooMuch || isAborted ? {} : options]
+}
+
+/** What asks nobody; a number, a truth value or an object. */
+function ownValue (object, name) {
+  if (types.isProxy(object)) return undefined
+  const { value } = Object.getOwnPropertyDescriptor(Object(object), name) ?? {}
+  return ['number', 'boolean', 'object'].includes(typeof value) ? value : undefined
 }
 
 const calls = {

@@ -209,7 +209,7 @@ class Case {
 
 /** What the language says of a revoked proxy, of traps that return what they must not, and of a class as a callback. */
 function ofProxy (err) {
-  return err instanceof TypeError && /proxy that has been revoked|on proxy: trap|^Class constructor/.test(err.message)
+  return err instanceof TypeError && /proxy that has been revoked|on proxy: trap|^Class constructor|^CreateListFromArrayLike/.test(err.message)
 }
 
 module.exports = { Case, ofProxy }

@@ -13,6 +13,9 @@ const NAMES = ['start', 'end', 'signal', 'endDestination', 'onProgress', 'fallba
 const TRAPS = ['get', 'has', 'ownKeys', 'getPrototypeOf', 'getOwnPropertyDescriptor', 'set', 'apply', 'construct',
   'defineProperty', 'deleteProperty', 'isExtensible']
 
+/** Those of what may be a callback: who throws there throws to everybody. */
+const CALLS = new Set(['apply', 'construct'])
+
 const PRIMITIVES = [
   undefined, null, true, false, 0, -0, 1, -1, 0.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32 + 1, 2 ** 53, 2 **
   53 - 1, 2 ** 63, -(2 ** 63), 1e300, 5e-324, 0n, 1n, -1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n, -(2n ** 63n),
@@ -65,7 +68,7 @@ class Values {
       () => ({ valueOf: act, toString: act, [Symbol.toPrimitive]: act }),
       () => this.getters(),
       () => new Proxy(random.chance(0.5) ? {} : function () {}, Object.fromEntries(
-        TRAPS.filter(() => random.chance(0.5)).map((trap) => [trap, act]))),
+        TRAPS.filter(() => random.chance(0.5)).map((trap) => [trap, CALLS.has(trap) ? () => this.act(true) : act]))),
       () => { revoke(); return proxy },
       () => this.detached(),
       () => new SharedArrayBuffer(8), () => Buffer.from(new SharedArrayBuffer(8)),

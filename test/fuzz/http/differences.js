@@ -35,6 +35,11 @@ const differences = [
       /^Connection:[^\r\n]*(?:keep-alive[^\r\n]*close|close[^\r\n]*keep-alive)/im.test(sent)
   },
   {
+    name: 'Upgrade',
+    reason: 'Node answers a request that wants to upgrade, where nobody listens for that, and no other behind it; nginx goes on',
+    matches: ({ ours, theirs, sent }) => ours === undefined && theirs !== undefined && names(sent, 'Connection: *upgrade')
+  },
+  {
     name: 'Expect',
     reason: 'Node answers 417 to an expectation that it does not know, nginx ignores it',
     matches: ({ ours, sent }) => ours?.status === 417 && names(sent, 'Expect:')
@@ -83,7 +88,7 @@ const differences = [
   {
     name: 'HTTP/0.9',
     reason: 'a request line without a version: nginx answers with a body and no head, Node as HTTP/1.1, and closes',
-    matches: ({ ours, theirs, sent }) => ours !== undefined && theirs === undefined && /^[A-Z]+ \S+\s*$/m.test(sent)
+    matches: ({ ours, theirs, sent }) => ours !== undefined && theirs === undefined && /^[A-Z]+ +\S+\s*$/m.test(sent)
   },
   {
     name: 'blanks in a range',
