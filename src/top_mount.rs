@@ -10,9 +10,15 @@ use crate::sys::{self, Errno};
 
 static KIND: OnceLock<Kind> = OnceLock::new();
 
-/// Asks what kind of file system it is, once. May wait.
+/// Asks what kind of file system it is, until it has been told. May wait.
 pub fn learn() {
-    KIND.get_or_init(|| sys::open_folder(c"/", false).map_or(Kind::Other, |folder| kind_of(&folder)));
+    if KIND.get().is_some() {
+        return;
+    }
+    // Without a descriptor to spare, next time.
+    if let Ok(folder) = sys::open_folder(c"/", false) {
+        let _ = KIND.set(kind_of(&folder)); // another thread may have been faster
+    }
 }
 
 /// Opens a regular file by its absolute path. `None`: the path may mean something all the same.
