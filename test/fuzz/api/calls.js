@@ -84,7 +84,8 @@ function streamOptions (within) {
     signal: () => within.laterSignal()
   })
   // fs itself throws within a read of so much, and then never closes.
-  const isTooMuch = ownValue(options, 'highWaterMark') >= 2 ** 31
+  const much = ownValue(options, 'highWaterMark')
+  const isTooMuch = typeof much === 'number' && much >= 2 ** 31
   const isAborted = Boolean(ownValue(ownValue(options, 'signal'), 'aborted'))
   return [world.file(random), isTooMuch || isAborted ? {} : options]
 }

@@ -35,6 +35,13 @@ const differences = [
       /^Connection:[^\r\n]*(?:keep-alive[^\r\n]*close|close[^\r\n]*keep-alive)/im.test(sent)
   },
   {
+    name: 'no-cache',
+    reason: 'who reloads wants the file, as send has it; nginx answers 304 all the same',
+    goesOn: true,
+    matches: ({ ours, theirs, sent }) => ours !== undefined && ours.status !== 304 && theirs?.status === 304 &&
+      names(sent, 'Cache-Control:[^\\r\\n]*no-cache')
+  },
+  {
     name: 'Upgrade',
     reason: 'Node answers a request that wants to upgrade, where nobody listens for that, and no other behind it; nginx goes on',
     matches: ({ ours, theirs, sent }) => ours === undefined && theirs !== undefined && names(sent, 'Connection: *upgrade')
