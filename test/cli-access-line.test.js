@@ -118,7 +118,7 @@ test('on the loopback address the names of others are not answered', async (t) =
   for (const host of ['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.evil.example', 'notlocalhost']) {
     assert.equal((await get('/', { host })).status, 403, host)
   }
-  assert.match(await line(/ 403 /), / 403 \d+ bytes in [^,]+, [^,]+, refused: Host is evil\.example$/)
+  assert.match(await line(/ GET \/ 403 /), / 403 \d+ bytes in [^,]+, [^,]+, refused: Host is evil\.example$/)
   assert.match(await exchange(port, 'GET / HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /)
 })
 

@@ -4,11 +4,13 @@ const assert = require('node:assert/strict')
 const { execFileSync, spawn } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
+const http = require('node:http')
 const net = require('node:net')
 const path = require('node:path')
 const { temporaryFolder, test, until } = require('./helpers')
 const { HOST, startCli } = require('./helpers/cli')
 const { entriesOf } = require('../lib/cli/entries')
+const { sendListing } = require('../lib/cli/send-listing')
 const { sortInTurns, sortingKey } = require('../lib/cli/natural-order')
 
 /** The rows of a listing: `{ name, href, size, time }`, as a browser reads them. */
@@ -21,6 +23,21 @@ function rowsOf (html) {
 
 function unescape (text) {
   return text.replace(/&(lt|gt|amp|quot|#39);/g, (entity, name) => ({ lt: '<', gt: '>', amp: '&', quot: '"', '#39': '\'' })[name])
+}
+
+/** A folder of files that have these names; `asked` is called when it is asked about one. */
+function folderOf (names, asked = () => {}) {
+  return {
+    async* entries () {
+      for (const name of names) {
+        yield { name: Buffer.from(name), isDirectory: () => false, isFile: () => true, isSymbolicLink: () => false }
+      }
+    },
+    async lstat () {
+      asked()
+      return { size: 0, mtime: new Date(0) }
+    }
+  }
 }
 
 const namesIn = (html) => rowsOf(html).map(({ name }) => name)
@@ -219,9 +236,24 @@ test('a client that leaves a listing leaves nothing open', async (t) => {
   await until(() => held(folder).length === 0)
 })
 
+test('a listing whose client leaves while it is made is not told as sent', async (t) => {
+  const names = Array.from({ length: 100 }, (none, index) => `n${index}`)
+  const sent = new Promise((resolve) => {
+    const server = http.createServer(async (req, res) => {
+      const folder = folderOf(names, () => req.socket.destroy())
+      await sendListing(req, res, folder, { title: 'shared', parts: [] })
+      assert.equal(res.destroyed, false, 'the response has not heard of it yet')
+      resolve(res)
+    })
+    t.after(() => server.close())
+    server.listen(0, HOST, () => net.connect(server.address().port, HOST).on('error', () => {}).write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+  })
+  const res = await sent
+  assert.equal(res.writableEnded, false)
+})
+
 test('a folder that has too many names shows so many, and says so', async () => {
-  const names = Array.from({ length: 50 }, (none, index) => ({ name: Buffer.from(`n${index}`), isDirectory: () => false, isFile: () => true, isSymbolicLink: () => false }))
-  const folder = { async* entries () { yield* names } }
+  const folder = folderOf(Array.from({ length: 50 }, (none, index) => `n${index}`))
   const { entries, isWhole } = await entriesOf(folder, { most: 20 })
   assert.deepEqual([entries.length, isWhole], [20, false])
   assert.deepEqual((await entriesOf(folder, { most: 50 })).isWhole, true)

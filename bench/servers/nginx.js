@@ -3,12 +3,11 @@
 // nginx: one worker, sendfile, tcp_nopush.
 
 const { spawn, spawnSync } = require('node:child_process')
-const { once } = require('node:events')
 const fs = require('node:fs')
-const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { freePort, isListening } = require('../lib/ports')
 const { stop } = require('../lib/program')
 
 const TRIES = 100
@@ -36,30 +35,8 @@ http {
 }
 `
 
-/** A port that nobody has now. */
-async function freePort () {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 function workersOf (pid) {
   return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number)
-}
-
-async function isListening (port) {
-  const socket = net.connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }
 
 module.exports = {

@@ -54,8 +54,9 @@ class PageWriter {
     })
   }
 
+  /** What a client that has gone did not get is not ended: it would be told as sent. */
   end (text) {
-    if (this.res.destroyed) return
+    if (!isWanted(this.req, this.res)) return
     this.bytesSent += Buffer.byteLength(text)
     this.res.end(text)
   }

@@ -50,21 +50,25 @@ async function writable (socket) {
   return !socket.destroyed
 }
 
+/** What a call refused: whether it may be made again. */
+async function mayGoOn (socket, errno) {
+  if (errno !== EAGAIN) throw systemError(errno)
+  return writable(socket)
+}
+
 /** By the synchronous call, as a program of its own would. */
 async function pump (socket, file) {
   const fd = fs.openSync(file)
   try {
     for (let offset = 0; ;) {
       const sent = trySendfile(socket, fd, offset, AT_ONCE)
-      if (sent === 0) break
-      if (sent > 0) offset += sent
-      else if (sent !== EAGAIN) throw systemError(sent)
-      else if (!await writable(socket)) return
+      if (sent === 0 || (sent < 0 && !await mayGoOn(socket, sent))) break
+      offset += Math.max(sent, 0)
     }
   } finally {
     fs.closeSync(fd)
   }
-  socket.end()
+  if (!socket.destroyed) socket.end()
 }
 
 /** By the asynchronous call: the number that it was given is closed while it is under way. */
@@ -83,10 +87,8 @@ async function pumpAsync (socket, file) {
       fs.closeSync(fd)
       fd = next
       const sent = await called
-      if (sent === 0) break
-      if (sent > 0) offset += sent
-      else if (sent !== EAGAIN) throw systemError(sent)
-      else if (!await writable(socket)) return
+      if (sent === 0 || (sent < 0 && !await mayGoOn(socket, sent))) break
+      offset += Math.max(sent, 0)
     }
   } finally {
     fs.closeSync(fd)

@@ -10,6 +10,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
+const { tellProof } = require('../helpers/proof')
 const { straceUnavailable } = require('../helpers/server')
 const { firsts, groups } = require('./cells')
 const { Conditions } = require('./conditions')
@@ -35,11 +36,6 @@ class Proof {
 
   note (text) {
     if (!this.notes.includes(text)) this.notes.push(text)
-  }
-
-  print () {
-    const { cases, faults, bytes, findings, notes } = this
-    console.log(`proof: ${JSON.stringify({ cases, faults, bytes, findings, notes })}`)
   }
 }
 
@@ -87,8 +83,8 @@ async function main () {
   const conditions = new Conditions(files, proof, { isQuick, users })
   await conditions.run(isWanted)
   if (!isQuick && only === undefined) writeReport(matrix.rows, conditions.rows)
-  proof.print()
-  process.exit(proof.findings === 0 ? 0 : 1)
+  tellProof(proof)
+  process.exit()
 }
 
 main()

@@ -1,6 +1,6 @@
 'use strict'
 
-// How a long proof tells what it did, as its last line: test/prove reads it.
+// How a long proof tells what it did, by its last line and its exit code: test/prove reads them.
 
 const MARK = 'proof: '
 
@@ -13,6 +13,7 @@ const MARK = 'proof: '
  * @param {string[]} [outcome.notes] what was left out, and why
  */
 function tellProof ({ cases, faults = 0, bytes = 0, findings, notes = [] }) {
+  process.exitCode = findings === 0 ? 0 : 1
   console.log(MARK + JSON.stringify({ cases, faults, bytes, findings, notes }))
 }
 

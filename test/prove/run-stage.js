@@ -9,11 +9,11 @@ const { root } = require('./progress')
 const KEPT = 1024 * 1024
 
 /**
- * Runs one proof, and shows what it prints.
+ * Runs a proof, and shows what it prints.
  * @param {string[]} args of node
+ * @returns {Promise<{ ended: string | null, told: object | null }>} how, if it was not with 0, and what it told
  */
-async function runStage (args) {
-  const began = Date.now()
+async function runProof (args) {
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -21,9 +21,14 @@ async function runStage (args) {
     output = (output + text).slice(-KEPT)
   })
   const [code, signal] = await once(child, 'close')
-  const told = proofIn(output)
+  return { ended: code === 0 ? null : `ended with ${signal ?? code}`, told: proofIn(output) }
+}
+
+/** The same, and what is to be thought of it. */
+async function runStage (args) {
+  const began = Date.now()
+  const { ended, told } = await runProof(args)
   const outcome = told ?? { cases: 0, faults: 0, bytes: 0, findings: 0, notes: [] }
-  const ended = code === 0 ? null : `ended with ${signal ?? code}`
   // One that says nothing proved nothing.
   const complaint = ended ?? (told === null ? 'told nothing' : told.cases === 0 ? 'tried nothing' : null)
   const hasPassed = complaint === null && outcome.findings === 0
@@ -31,4 +36,4 @@ async function runStage (args) {
   return { ...outcome, complaint, hasPassed, seconds: Math.round((Date.now() - began) / 1000) }
 }
 
-module.exports = { runStage }
+module.exports = { runProof, runStage }

@@ -10,6 +10,7 @@ const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const path = require('node:path')
 const { createInterface } = require('node:readline')
+const { tellProof } = require('../helpers/proof')
 
 const root = path.join(__dirname, '..', '..')
 const FULL = { seeds: 1_000_000, orders: 100_000 }
@@ -70,8 +71,7 @@ async function main () {
   add('seeds with two reactors', await run(['seeds', seed, some], { SENDFILE_THREADS: '2' }))
   console.log(`models, in ${orders} orders of each kind`)
   add('orders of models', await run(['models', orders, seed]))
-  console.log(`proof: ${JSON.stringify({ ...sum, notes })}`)
-  process.exitCode = sum.findings === 0 ? 0 : 1
+  tellProof({ ...sum, notes })
 }
 
 main()

@@ -9,6 +9,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { tellProof } = require('../helpers/proof')
 const { advisories, cratesOfAddon, deny, denySeesMistakes, metadata, strangers } = require('./cargo')
 const { disagreements, written } = require('./documented')
 const { INSTALL_SCRIPTS, packagesOf, rules, runtimePackages } = require('./lock')
@@ -127,8 +128,7 @@ function main () {
     ask('vulnerabilities that the npm registry knows', vulnerabilities(), 'the registry does not tell here')
     ask('advisories of RustSec', advisories(), 'their database cannot be had here')
   }
-  process.exitCode = sums.findings === 0 ? 0 : 1
-  console.log(`proof: ${JSON.stringify({ ...sums, notes })}`)
+  tellProof({ ...sums, notes })
 }
 
 main()

@@ -6,7 +6,8 @@
 const { fork } = require('node:child_process')
 const { once } = require('node:events')
 const path = require('node:path')
-const { conclude, optionsOf } = require('../proof')
+const { options } = require('../../helpers/long-proof')
+const { tellProof } = require('../../helpers/proof')
 
 const CASES = 200
 /** A round that makes no progress for so long hangs. */
@@ -38,12 +39,12 @@ async function round (seed) {
 }
 
 async function main () {
-  const { minutes, replay, seed } = optionsOf({ minutes: 7, quickMinutes: 0.4 }, 'node test/fuzz/api')
+  const { isReplay, minutes, seed } = options('fuzz/api', { minutes: [7, 0.4] })
   const until = Date.now() + minutes * 60_000
   const outcomes = {}
   let [rounds, cases, findings] = [0, 0, 0]
   const lane = async () => {
-    while (rounds === 0 || (!replay && Date.now() < until)) {
+    while (rounds === 0 || (!isReplay && Date.now() < until)) {
       const own = seed + rounds++
       const result = await round(own)
       cases += result.cases
@@ -53,10 +54,10 @@ async function main () {
       if (rounds % 20 === 0) console.log(`api: ${rounds} rounds, ${cases} calls, ${findings} findings`)
     }
   }
-  await Promise.all(Array.from({ length: replay ? 1 : TOGETHER }, lane))
+  await Promise.all(Array.from({ length: isReplay ? 1 : TOGETHER }, lane))
   const told = Object.entries(outcomes).sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`).join(', ')
   console.log(`api: seeds ${seed} to ${seed + rounds - 1}, ${cases} calls: ${told}`)
-  conclude({ cases, findings, notes: [] })
+  tellProof({ cases, findings, notes: [] })
 }
 
 main()

@@ -6,7 +6,8 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { conclude, optionsOf } = require('../proof')
+const { options } = require('../../helpers/long-proof')
+const { tellProof } = require('../../helpers/proof')
 const { Random } = require('../../soak/random')
 const { check } = require('./check')
 const { conversation } = require('./corpus')
@@ -108,7 +109,7 @@ function told (response) {
 }
 
 async function main () {
-  const { minutes, replay, seed } = optionsOf({ minutes: 6, quickMinutes: 0.4 }, 'node test/fuzz/http')
+  const { isReplay, minutes, seed } = options('fuzz/http', { minutes: [6, 0.4] })
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-native-http-'))
   const root = prepare(folder)
   const [ours, theirs] = [await startOurs(root), await startNginx(root, folder)]
@@ -119,12 +120,12 @@ async function main () {
   const until = Date.now() + minutes * 60_000
   let next = seed
   const lane = async () => {
-    while (next === seed || (!replay && Date.now() < until && ours.ended === null)) {
+    while (next === seed || (!isReplay && Date.now() < until && ours.ended === null)) {
       await fuzz.one(next++)
       if (fuzz.cases % 2000 === 0) console.log(`http: ${fuzz.cases} conversations, ${fuzz.findings} findings`)
     }
   }
-  await Promise.all(Array.from({ length: replay ? 1 : TOGETHER }, lane))
+  await Promise.all(Array.from({ length: isReplay ? 1 : TOGETHER }, lane))
   if (ours.ended !== null) fuzz.find('any', `the server ended with ${ours.ended}: ${ours.stderr}`)
   else await settle(fuzz, before)
   console.log(`http: seeds ${seed} to ${next - 1}, ${fuzz.cases} conversations, answers by status ${JSON.stringify(fuzz.statuses)}`)
@@ -135,7 +136,7 @@ async function main () {
   fs.rmSync(folder, { recursive: true, force: true })
   const notes = theirs === null ? ['http: not compared with nginx, which is not there'] : []
   const { cases, faults, bytes, findings } = fuzz
-  conclude({ cases, faults, bytes, findings, notes })
+  tellProof({ cases, faults, bytes, findings, notes })
 }
 
 /** Every connection, descriptor and transfer is given up. */

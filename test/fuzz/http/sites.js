@@ -5,8 +5,8 @@
 const { fork, spawn, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
-const net = require('node:net')
 const path = require('node:path')
+const { freePort, isListening } = require('../../../bench/lib/ports')
 
 /** What stands in every file that nobody is to be sent. */
 const SECRET = 'not-for-anybody-'
@@ -82,26 +82,11 @@ http {
   const site = { name: 'nginx', port, pid: child.pid, ended: null, stop: () => child.kill('SIGKILL') }
   child.on('exit', (code, signal) => { site.ended = signal ?? code })
   for (let attempts = 0; attempts < 100 && site.ended === null; attempts++) {
-    if (await answers(port)) return site
+    if (await isListening(port)) return site
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   site.stop()
   return null
-}
-
-async function freePort () {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-function answers (port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true) }).on('error', () => resolve(false))
-  })
 }
 
 module.exports = { FILES, MODIFIED, SECRET, prepare, startNginx, startOurs }

@@ -9,7 +9,8 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { conclude, optionsOf } = require('../proof')
+const { options } = require('../../helpers/long-proof')
+const { tellProof } = require('../../helpers/proof')
 
 const TARGETS = ['transfer', 'arguments', 'names']
 const LONGEST_INPUT = 4096
@@ -22,12 +23,12 @@ const crate = path.join(__dirname, '..', '..', '..', 'fuzz')
 const env = { ...process.env, RUSTC_BOOTSTRAP: '1' }
 
 async function main () {
-  const { minutes, seed } = optionsOf({ minutes: 7, quickMinutes: 0.5 }, 'node test/fuzz/native')
+  const { minutes, seed } = options('fuzz/native', { minutes: [7, 0.5] })
   if (spawnSync('cargo', ['fuzz', '--version'], { env }).status !== 0) {
-    return conclude({ notes: ['native: not done: there is no cargo-fuzz'] })
+    return tellProof({ cases: 0, findings: 0, notes: ['native: not done: there is no cargo-fuzz'] })
   }
   const sanitizer = ['address', 'none'].find(build)
-  if (sanitizer === undefined) return conclude({ findings: 1, notes: ['native: the targets cannot be built'] })
+  if (sanitizer === undefined) return tellProof({ cases: 0, findings: 1, notes: ['native: the targets cannot be built'] })
   const notes = sanitizer === 'none' ? ['native: without the address sanitizer, which cannot be linked here'] : []
   let [cases, findings] = [0, 0]
   for (const target of TARGETS) {
@@ -35,7 +36,7 @@ async function main () {
     cases += outcome.cases
     findings += outcome.isFinding ? 1 : 0
   }
-  conclude({ cases, findings, notes })
+  tellProof({ cases, findings, notes })
 }
 
 function build (sanitizer) {

@@ -13,154 +13,17 @@ use shuttle::thread::{self, Thread};
 
 use crate::contents::{self, Piece};
 use crate::engine::QUANTUM;
+use crate::inode::{Inode, Kind, Page, PAGE};
+use crate::odds::{Injected, Odds};
 use crate::random::Random;
 use crate::sys::{Errno, Result};
 use crate::transfer::SMALL;
 
-pub const PAGE: u64 = 4096;
 /// The first numbers are the standard streams'.
 const LOWEST: RawFd = 3;
 
 thread_local! {
     static KERNEL: RefCell<Option<Kernel>> = const { RefCell::new(None) };
-}
-
-/// How often something happens, in a thousand calls where it can.
-#[derive(Clone, Debug, Default)]
-pub struct Odds {
-    /// Others run before a system call.
-    pub pause: u64,
-    /// Less is taken, or read, than could be.
-    pub short: u64,
-    /// A socket takes nothing for want of memory, and says so when there is some again.
-    pub full: u64,
-    /// sendfile(2) answers EAGAIN for its file's sake: no event follows.
-    pub file_eagain: u64,
-    /// Pages are evicted.
-    pub evict: u64,
-    /// An event without a cause.
-    pub spurious: u64,
-    /// epoll_wait(2) is interrupted, or fails.
-    pub wait_fails: u64,
-    /// No descriptor is to be had.
-    pub no_descriptor: u64,
-    /// No place in an epoll set.
-    pub no_place: u64,
-    /// No thread.
-    pub no_thread: u64,
-    /// A disk's error.
-    pub read_fails: u64,
-    /// sendfile(2) fails.
-    pub send_fails: u64,
-    /// The peer resets the connection, when it could read.
-    pub reset: u64,
-    /// A file becomes shorter while it is read.
-    pub truncate: u64,
-}
-
-/// What was done on purpose, so that a failure can be told from a finding.
-#[derive(Clone, Debug, Default)]
-pub struct Injected {
-    pub shorts: u64,
-    pub eagains: u64,
-    pub evictions: u64,
-    pub spurious: u64,
-    pub interrupted: u64,
-    pub no_descriptor: u64,
-    pub no_place: u64,
-    pub no_thread: u64,
-    pub read_failures: u64,
-    pub send_failures: u64,
-    pub resets: u64,
-    pub truncations: u64,
-}
-
-impl Injected {
-    /// All of them.
-    pub fn faults(&self) -> u64 {
-        let Self {
-            shorts,
-            eagains,
-            evictions,
-            spurious,
-            interrupted,
-            no_descriptor,
-            no_place,
-            no_thread,
-            ..
-        } = self;
-        shorts
-            + eagains
-            + evictions
-            + spurious
-            + interrupted
-            + no_descriptor
-            + no_place
-            + no_thread
-            + self.read_failures
-            + self.send_failures
-            + self.resets
-            + self.truncations
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Its pages are counted.
-    Counted,
-    /// cachestat(2) is refused: another user's.
-    Uncounted,
-    /// tmpfs.
-    Memory,
-    /// FUSE: nobody can tell what is in memory.
-    Opaque,
-    /// sendfile(2) is refused.
-    Unsendable,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Page {
-    Never,
-    Resident,
-    Evicted,
-}
-
-#[derive(Debug)]
-pub struct Inode {
-    pub kind: Kind,
-    pub pattern: u64,
-    pub device: u64,
-    pub len: u64,
-    pages: Vec<Page>,
-}
-
-impl Inode {
-    pub fn new(kind: Kind, pattern: u64, len: u64, warm: bool) -> Self {
-        let page = if warm { Page::Resident } else { Page::Never };
-        let pages = vec![page; len.div_ceil(PAGE) as usize];
-        Self { kind, pattern, device: pattern % 3, len, pages }
-    }
-
-    /// How many bytes from `offset` on, up to `len`, are in memory in a row.
-    fn in_row(&self, offset: u64, len: u64) -> u64 {
-        let mut at = offset;
-        while at < offset + len && self.pages.get((at / PAGE) as usize) == Some(&Page::Resident) {
-            at = (at / PAGE + 1) * PAGE;
-        }
-        at.min(offset + len).saturating_sub(offset)
-    }
-
-    fn load(&mut self, offset: u64, len: u64) {
-        let (first, end) = ((offset / PAGE) as usize, (offset + len).div_ceil(PAGE) as usize);
-        let end = end.min(self.pages.len());
-        if first < end {
-            self.pages[first..end].fill(Page::Resident);
-        }
-    }
-
-    fn left(&self, offset: u64, len: usize) -> u64 {
-        self.len.saturating_sub(offset).min(len as u64)
-    }
 }
 
 #[derive(Debug, Default)]

@@ -38,9 +38,11 @@ pub mod top_mount;
 pub mod transfer;
 
 pub mod contents;
+pub mod inode;
 pub mod javascript;
 pub mod kernel;
 pub mod model;
+pub mod odds;
 pub mod plan;
 pub mod poll;
 pub mod random;

@@ -12,7 +12,9 @@ use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Schedule, 
 use shuttle::{thread, Runner};
 
 use crate::disk::Disk;
-use crate::kernel::{self, Kernel, Kind, Odds};
+use crate::inode::Kind;
+use crate::kernel::{self, Kernel};
+use crate::odds::Odds;
 use crate::plan::{Connection, Environment, File, List, Part, Plan, Request};
 use crate::random::Random;
 use crate::reactor::Reactor;

@@ -1,6 +1,7 @@
 //! What a run does, and how often things go wrong in it: all of it follows from a seed.
 
-use crate::kernel::{Kind, Odds};
+use crate::inode::Kind;
+use crate::odds::Odds;
 use crate::random::Random;
 
 #[derive(Clone, Debug)]

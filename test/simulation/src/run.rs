@@ -3,8 +3,9 @@
 use shuttle::thread;
 
 use crate::disk::Disk;
+use crate::inode::Inode;
 use crate::javascript;
-use crate::kernel::{self, Inode, Kernel};
+use crate::kernel::{self, Kernel};
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::reactor::Reactor;

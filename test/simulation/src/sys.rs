@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, RawFd};
 
-use crate::kernel::{self, Kind, Open};
+use crate::inode::Kind;
+use crate::kernel::{self, Open};
 
 #[path = "../../../src/sys/errno.rs"]
 mod errno;
