@@ -82,10 +82,7 @@ impl Disk {
             // A panic must not take the thread's place at the device with it.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
             state = self.lock();
-            state.done(device);
-            if !state.queue.is_empty() {
-                self.work_came.notify_one();
-            }
+            state.done(device); // lets one more work begin at most, and this thread is there for it
         }
     }
 

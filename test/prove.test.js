@@ -1,8 +1,9 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { test } = require('./helpers')
+const { temporaryFolder, test } = require('./helpers')
 const { proofIn } = require('./helpers/proof')
+const { Progress } = require('./prove/progress')
 const { insert, report } = require('./prove/report')
 const { runStage } = require('./prove/run-stage')
 const stages = require('./prove/stages')
@@ -36,6 +37,18 @@ test('whatever else a proof does is a finding', async () => {
   }
 })
 
+test('what has passed is known to other runs, whatever runs beside it', (t) => {
+  const folder = temporaryFolder(t)
+  const [one, other] = [new Progress('full', folder), new Progress('full', folder)]
+  one.keep('soak', { hasPassed: true, cases: 1 })
+  other.keep('load', { hasPassed: false, cases: 2 })
+  assert.deepEqual(['soak', 'load', 'races'].map((name) => one.hasPassed(name)), [true, false, false])
+  assert.equal(one.of('load').cases, 2)
+  assert.equal(new Progress('quick', folder).of('soak'), undefined)
+  one.state = 'another'
+  assert.equal(one.of('soak'), undefined)
+})
+
 test('what a proof tells is its last such line', () => {
   assert.equal(proofIn('proof: {"cases":1}\nmore\nproof: {"cases":2}\n').cases, 2)
   assert.equal(proofIn('no proof\n'), null)
@@ -44,8 +57,8 @@ test('what a proof tells is its last such line', () => {
 test('the table has each proof, what it left out, and a place between two comments', () => {
   const result = { cases: 1_000_000, faults: 0, bytes: 3 * 2 ** 30, findings: 0, notes: ['no musl'], complaint: null, seconds: 300 }
   const [first, second] = stages
-  const text = report([{ ...first, result }, second], 'quick')
-  assert.match(text, /^`npm run prove -- --quick` on Node v/)
+  const text = report([{ ...first, result }, second], 'quick', 'abc1234')
+  assert.match(text, /^`npm run prove -- --quick` of commit abc1234, on Node v/)
   assert.ok(text.includes(`| ${first.title} | \`${first.name}\` | 1,000,000 |  | 3.0 GiB | 0 | 5 min |`), text)
   assert.ok(text.includes(`| ${second.title} | \`${second.name}\` | not run |`), text)
   assert.ok(text.includes(`- \`${first.name}\`: no musl`), text)

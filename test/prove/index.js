@@ -10,7 +10,7 @@ const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
-const { Progress, root } = require('./progress')
+const { commitOfRepository, Progress, root } = require('./progress')
 const { insert, report } = require('./report')
 const { runStage } = require('./run-stage')
 const stages = require('./stages')
@@ -32,18 +32,18 @@ async function main () {
   execFileSync('cargo', ['build', '--locked', '-q', ...HELPERS], { cwd: root, stdio: 'inherit' })
   const progress = new Progress(mode)
   for (const stage of stages.filter(({ name }) => only.includes(name))) {
-    if (!again && progress.of(stage.name)) {
+    if (!again && progress.hasPassed(stage.name)) {
       console.log(`${stage.name}: has passed`)
       continue
     }
     console.log(`${stage.name}: ${stage.title}: node ${stage[mode].join(' ')}`)
     progress.keep(stage.name, await runStage(stage[mode]))
   }
-  const rows = stages.map(({ name, title }) => ({ name, title, result: progress.results[name] }))
-  const text = report(rows, mode)
+  const rows = stages.map(({ name, title }) => ({ name, title, result: progress.of(name) }))
+  const text = report(rows, mode, commitOfRepository())
   console.log(`\n${text}`)
   if (write) fs.writeFileSync(RELIABILITY, insert(fs.readFileSync(RELIABILITY, 'utf8'), text))
-  process.exitCode = only.every((name) => progress.of(name)) ? 0 : 1
+  process.exitCode = only.every((name) => progress.hasPassed(name)) ? 0 : 1
 }
 
 main().catch((err) => {

@@ -9,42 +9,52 @@ const path = require('node:path')
 
 const root = path.join(__dirname, '..', '..')
 
+function git (...args) {
+  return spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 }).stdout ?? ''
+}
+
+/** The commit, and whether anything was changed since. */
+function commitOfRepository () {
+  return git('describe', '--always', '--dirty', '--exclude', '*').trim()
+}
+
 /** Of all that git knows of, and what was changed since; but documents change nothing of what was proved. */
 function stateOfRepository () {
-  const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 }).stdout ?? ''
   const files = git('ls-tree', '-r', 'HEAD').split('\n').filter((line) => !/\t(?:docs\/.*|[^/]*\.md)$/.test(line))
   const changes = git('diff', 'HEAD', '--', '.', ':!docs', ':!*.md')
   return createHash('sha256').update(files.join('\n')).update(changes).digest('hex').slice(0, 16)
 }
 
+/** A file for each proof: several of them may run at a time. */
 class Progress {
   /** @param {string} mode quick or full */
-  constructor (mode) {
-    this.file = path.join(root, 'target', 'prove', `${mode}.json`)
+  constructor (mode, folder = path.join(root, 'target', 'prove')) {
+    this.folder = path.join(folder, mode)
     this.state = stateOfRepository()
-    this.results = this.read()
   }
 
-  read () {
+  /** @returns {object | undefined} what a proof came to, whatever it was */
+  of (name) {
     try {
-      const { state, results } = JSON.parse(fs.readFileSync(this.file, 'utf8'))
-      return state === this.state ? results : {}
+      const { state, result } = JSON.parse(fs.readFileSync(this.file(name), 'utf8'))
+      return state === this.state ? result : undefined
     } catch { // none yet, or half of one
-      return {}
+      return undefined
     }
   }
 
-  /** @returns {object | undefined} the result of a stage, if it was without a finding */
-  of (name) {
-    const result = this.results[name]
-    return result?.hasPassed ? result : undefined
+  hasPassed (name) {
+    return this.of(name)?.hasPassed === true
   }
 
   keep (name, result) {
-    this.results[name] = result
-    fs.mkdirSync(path.dirname(this.file), { recursive: true })
-    fs.writeFileSync(this.file, JSON.stringify({ state: this.state, results: this.results }, null, 2))
+    fs.mkdirSync(this.folder, { recursive: true })
+    fs.writeFileSync(this.file(name), JSON.stringify({ state: this.state, result }, null, 2))
+  }
+
+  file (name) {
+    return path.join(this.folder, `${name}.json`)
   }
 }
 
-module.exports = { Progress, root }
+module.exports = { commitOfRepository, Progress, root }

@@ -35,11 +35,11 @@ function table (rows) {
   ].join('\n')
 }
 
-/** Markdown: where and when, the table, and what was left out. */
-function report (rows, mode) {
+/** Markdown: of what commit, where and when, the table, and what was left out. */
+function report (rows, mode, commit) {
   const notes = rows.flatMap(({ name, result }) => (result?.notes ?? []).map((note) => `- \`${name}\`: ${note}`))
   const command = mode === 'quick' ? 'npm run prove -- --quick' : 'npm run prove'
-  const parts = [`\`${command}\` on ${describe()}.`, table(rows)]
+  const parts = [`\`${command}\` of commit ${commit}, on ${describe()}.`, table(rows)]
   if (notes.length > 0) parts.push('Left out, and why:', notes.join('\n'))
   return parts.join('\n\n')
 }
