@@ -114,6 +114,7 @@ fn length(part: &Part<File>) -> u64 {
 /// Plays the reactor and the disk.
 fn run(transfer: &mut Transfer<File>, kernel: &mut Simulated, total: u64, budget: u64) {
     let mut barren = 0;
+    let mut asked = 0;
     for _ in 0..STEPS {
         let before = transfer.sent();
         if before > MOST_BYTES {
@@ -138,8 +139,9 @@ fn run(transfer: &mut Transfer<File>, kernel: &mut Simulated, total: u64, budget
             Step::Tail => unreachable!("finished above"),
             Step::Cold(wanted) => {
                 let answer = fetch(&wanted, kernel);
-                if matches!(&answer, Fetched::Copied(bytes) if !bytes.is_empty()) {
-                    barren = 0; // it is in memory for good
+                let has_read = wanted.offset > std::mem::replace(&mut asked, wanted.offset);
+                if has_read || matches!(&answer, Fetched::Copied(bytes) if !bytes.is_empty()) {
+                    barren = 0; // what was read is in memory for good
                 }
                 if let Err(failure) = transfer.take(answer) {
                     return check_failure(failure, kernel);
