@@ -26,6 +26,7 @@ function copy (file, offset, length, write, done) {
     const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, length - state.sent))
     fs.read(file.fd, buffer, 0, buffer.length, offset + state.sent, (err, bytes) => {
       if (state.stopped) return
+      if (err?.code === 'EINTR') return next() // a signal came first: libuv does not try again
       if (err) return done(err)
       if (bytes === 0) return done(truncated())
       state.underWay = bytes

@@ -89,6 +89,15 @@ for (const [rule, sizes] of [
   }
 }
 
+test('pread64 EINTR: a read of what is copied is repeated', { timeout: 20_000 }, async (t) => {
+  if (straceUnavailable()) return t.skip(straceUnavailable())
+  const server = await startServer(t, { SENDFILE_NATIVE: 'off' })
+  const file = temporaryFile(t, BIG)
+  const stop = await inject(t, server, ['pread64:error=EINTR:when=1+2'], { path: file.path })
+  assertWhole(await server.get(file.path), file, { zeroCopy: false, reason: 'disabled' })
+  await stop()
+})
+
 for (const when of ['1', '2', '1+', '3+']) {
   injectionTest(`sendfile EAGAIN of the file, while the socket takes more (when=${when}): goes on by copying natively`, async (t, server) => {
     await underInjection(t, server, [`sendfile:error=EAGAIN:when=${when}`], {}, async (file) => {

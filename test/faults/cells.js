@@ -16,6 +16,8 @@ function target (way, size) {
 const large = ['static', 'transfer', 'stream', 'length', 'raw'].map((way) => target(way, 'large'))
 const middle = ['static', 'transfer', 'raw'].map((way) => target(way, 'middle'))
 const small = ['static', 'transfer', 'stream', 'raw'].map((way) => target(way, 'small'))
+/** What JavaScript reads, and writes. */
+const copied = ['copied', 'tls', 'http2'].map((way) => target(way, 'large'))
 const cold = ['static', 'transfer', 'length', 'raw'].map((way) => target(way, 'cold'))
 
 /**
@@ -56,7 +58,8 @@ const groups = [
   {
     call: 'openat2',
     by: 'name',
-    targets: [target('static', 'small'), target('static', 'large'), target('transfer', 'large'), target('raw', 'small')],
+    targets: [target('static', 'small'), target('static', 'large'), target('transfer', 'large'), target('raw', 'small'),
+      target('tls', 'small'), target('http2', 'small')],
     survived: ['ENOSYS', 'EPERM', 'EINTR'],
     failing: ['EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'ENOENT', 'EAGAIN', 'EIO', 'ELOOP', 'EXDEV', 'ENOTDIR',
       'ENAMETOOLONG', 'EINVAL', 'E2BIG']
@@ -91,7 +94,7 @@ const groups = [
   {
     call: 'newfstatat',
     by: 'file',
-    targets: [target('static', 'small'), ...middle, target('stream', 'large')],
+    targets: [target('static', 'small'), ...middle, target('stream', 'large'), ...copied],
     survived: ['EINTR'],
     failing: ['EIO', 'ENOMEM', 'EACCES', 'EOVERFLOW']
   },
@@ -148,7 +151,7 @@ const groups = [
   {
     call: 'pread64',
     by: 'file',
-    targets: cold,
+    targets: [...cold, ...copied],
     survived: ['EINTR'],
     failing: ['EIO', 'ENOMEM', 'ETIMEDOUT'],
     whens: WHENS

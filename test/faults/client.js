@@ -10,12 +10,18 @@
 //   hung     nothing came any more                      }
 
 const http = require('node:http')
+const http2 = require('node:http2')
+const https = require('node:https')
 const net = require('node:net')
+
+const certificate = require('../helpers/certificate')
 
 const HOST = '127.0.0.1'
 const REFUSED = 'refused'
 /** Longer than a machine that is busy needs for anything here. */
 const PATIENCE_MS = 30_000
+
+const TRUST = { ca: certificate.cert, servername: 'localhost' }
 
 /** The bytes of one answer, as they come. */
 class Arrival {
@@ -42,11 +48,13 @@ class Arrival {
 }
 
 /** One request of HTTP: `stalled(resume)`, if given, is called with the head, and nothing is read until `resume()`. */
-function request ({ port }, { way, name, id, expected, agent = false, stalled }) {
+function request ({ port, securePort }, { way, name, id, expected, agent = false, stalled }) {
   return new Promise((resolve) => {
     const arrival = new Arrival(expected)
     const early = () => resolve(arrival.end(false))
-    const asked = http.get({ port, host: HOST, path: `/${way}/${name}/${id}`, agent })
+    const asked = way === 'tls'
+      ? https.get({ port: securePort, host: HOST, path: `/transfer/${name}/${id}`, agent: false, ...TRUST })
+      : http.get({ port, host: HOST, path: `/${way}/${name}/${id}`, agent })
     const patience = setTimeout(() => {
       resolve({ kind: 'hung', length: arrival.length })
       asked.destroy()
@@ -67,6 +75,30 @@ function request ({ port }, { way, name, id, expected, agent = false, stalled })
       if (!stalled) return read()
       clearTimeout(patience)
       stalled(read)
+    })
+  })
+}
+
+/** The same by HTTP/2. */
+function requestStream ({ multiplexedPort }, { name, id, expected }) {
+  return new Promise((resolve) => {
+    const arrival = new Arrival(expected)
+    const session = http2.connect(`http://${HOST}:${multiplexedPort}`)
+    const asked = session.request({ ':path': `/transfer/${name}/${id}` })
+    const finish = (seen) => {
+      clearTimeout(patience)
+      session.destroy()
+      resolve(seen)
+    }
+    const patience = setTimeout(() => finish({ kind: 'hung', length: arrival.length }), PATIENCE_MS)
+    let status
+    session.on('error', () => finish(arrival.end(false)))
+    asked.on('error', () => {}) // 'close' follows
+    asked.once('response', (headers) => { status = headers[':status'] })
+    asked.on('data', (chunk) => { if (status === 200) arrival.take(chunk) })
+    asked.once('close', () => {
+      const hasFailed = asked.rstCode !== http2.constants.NGHTTP2_NO_ERROR
+      finish(status === 200 || status === undefined ? arrival.end(!hasFailed) : { kind: 'status', status, length: 0 })
     })
   })
 }
@@ -99,4 +131,4 @@ function receive ({ rawPort }, { name, id, expected }) {
   })
 }
 
-module.exports = { receive, request }
+module.exports = { receive, request, requestStream }

@@ -4,13 +4,17 @@
 // everybody, from the beginning.
 
 const { spawnSync } = require('node:child_process')
+const { once } = require('node:events')
 const fs = require('node:fs')
 const { constants: { errno: numbers } } = require('node:os')
 const { straceUnavailable } = require('../helpers/server')
 const { textOf, wrongsOf } = require('./judge')
+const { MemoryGroup } = require('./memory-group')
 const { Site } = require('./site')
 
 const KIB = 1024
+/** What is served there is more than that, so that pages go and come. */
+const GROUP_BYTES = 40 * KIB * KIB
 
 /** Their numbers, where seccomp(2) has to know them: the same on every architecture but for the first and the third. */
 const NUMBERS = {
@@ -80,6 +84,7 @@ class Conditions {
     for (const spare of [64 * KIB, 4 * KIB * KIB]) {
       list.push(...both(`RLIMIT_AS is ${spare / KIB} KiB above what is mapped`, (name, uid) => this.memory(name, uid, spare)))
     }
+    list.push(...both('a control group has memory for half of the files', (name, uid) => this.crowded(name, uid)))
     return list
   }
 
@@ -107,13 +112,17 @@ class Conditions {
 
   /** All is whole, once cold and twice at once, and nothing is left open. */
   async serves (site, name) {
-    const found = (text) => this.proof.found(`${name}: ${text}`)
     await site.warm()
     const outcomes = []
     for (const [way, size] of ALL) outcomes.push(await this.ask(site, way, size))
     for (let round = 0; round < 2; round++) {
       outcomes.push(...await Promise.all(ALL.map(([way, size]) => this.ask(site, way, size))))
     }
+    return this.isWhole(site, name, outcomes)
+  }
+
+  async isWhole (site, name, outcomes) {
+    const found = (text) => this.proof.found(`${name}: ${text}`)
     outcomes.push(...await site.resume())
     for (const outcome of outcomes) {
       this.count(outcome)
@@ -146,6 +155,32 @@ class Conditions {
     const mapped = Number(/^VmSize:\s+(\d+) kB$/m.exec(status)[1]) * KIB
     const lift = limit(site.host, uid, 'as', mapped + spare)
     return this.suffers(site, name, lift, OF_MEMORY)
+  }
+
+  /** The kernel takes back pages of files while they are sent. */
+  async crowded (name, uid) {
+    const group = MemoryGroup.make(GROUP_BYTES)
+    if (group === null) {
+      this.proof.note(`no control group can be limited: ${name}`)
+      return null
+    }
+    const site = await Site.start(this.files, { uid })
+    await site.warm()
+    const huge = ['struck-huge.bin', 'other-huge.bin']
+    for (const file of huge) this.files.drop(file)
+    group.take(site.host.pid)
+    const outcomes = []
+    for (let round = 0; round < 4; round++) {
+      const asked = ['static', 'transfer', 'stream', 'raw'].map((way, index) => site.ask(way, huge[(index + round) % 2]))
+      outcomes.push(...await Promise.all(asked))
+    }
+    const { hits } = group
+    if (hits === 0) this.proof.found(`${name}: the limit was never reached`)
+    this.proof.faults++
+    const text = await this.isWhole(site, name, outcomes)
+    await once(site.host.child, 'exit')
+    group.remove()
+    return text
   }
 
   /** Many ask at once while a limit holds: what is not whole is told; once it is lifted, all is as before. */

@@ -23,7 +23,7 @@ class Host {
     host.child.on('message', (message) => host.hear(message))
     host.child.once('exit', (code, signal) => host.end(signal ?? code))
     const { ports } = await host.next('ports')
-    ;[host.port, host.rawPort] = ports
+    ;[host.port, host.rawPort, host.securePort, host.multiplexedPort] = ports
     return host
   }
 

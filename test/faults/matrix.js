@@ -142,7 +142,7 @@ function merged (rules) {
 
 /** Whether the program is told how many bytes were sent. */
 function countsOf (way) {
-  return way === 'transfer' || way === 'raw'
+  return ['transfer', 'raw', 'copied', 'tls', 'http2'].includes(way)
 }
 
 module.exports = { Matrix }

@@ -6,6 +6,8 @@
 
 const fs = require('node:fs')
 const http = require('node:http')
+const http2 = require('node:http2')
+const https = require('node:https')
 const net = require('node:net')
 const path = require('node:path')
 
@@ -16,6 +18,7 @@ const { stats, transferFile } = require('sendfile-native')
 const { serveStatic } = require('sendfile-native/static')
 require('sendfile-native/register')
 const { answerRest } = require('../helpers/answer-rest')
+const certificate = require('../helpers/certificate')
 
 const HOST = '127.0.0.1'
 const REFUSED = 'refused'
@@ -68,11 +71,15 @@ const ways = {
       answerRest(res, err)
     })
   },
-  transfer (req, res, name, told) {
-    transferFile(res, path.join(root, name)).then((result) => told.succeed(result), (err) => {
+  transfer (req, res, name, told, options) {
+    transferFile(res, path.join(root, name), options).then((result) => told.succeed(result), (err) => {
       told.fail(err)
       answerRest(res, err)
     })
+  },
+  /** Over TLS and HTTP/2 it is copied anyway. */
+  copied (req, res, name, told) {
+    ways.transfer(req, res, name, told, { zeroCopy: false })
   },
   /** Chunked, as of a program that does not ask how long the file is. */
   stream (req, res, name, told) {
@@ -97,10 +104,14 @@ const ways = {
   }
 }
 
-const web = http.createServer((req, res) => {
+function answer (req, res) {
   const [, way, name, id] = req.url.split('/')
   ways[way](req, res, name, new Told(Number(id)))
-})
+}
+
+const web = http.createServer(answer)
+const secure = https.createServer(certificate, answer)
+const multiplexed = http2.createServer(answer)
 
 const raw = net.createServer({ allowHalfOpen: true }, (socket) => {
   socket.on('error', () => {}) // 'close' follows
@@ -123,7 +134,7 @@ async function main () {
   // libuv's threads start now: it aborts when it cannot have them later.
   await Promise.all(Array.from({ length: 16 }, () => fs.promises.stat(__filename)))
   const ports = []
-  for (const server of [web, raw]) {
+  for (const server of [web, raw, secure, multiplexed]) {
     await new Promise((resolve) => server.listen(0, HOST, resolve))
     ports.push(server.address().port)
   }

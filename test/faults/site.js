@@ -4,7 +4,7 @@
 // still in the middle of their file since before, and go on only in the end.
 
 const http = require('node:http')
-const { receive, request } = require('./client')
+const { receive, request, requestStream } = require('./client')
 const { Host } = require('./host')
 const { textOf } = require('./judge')
 
@@ -29,10 +29,8 @@ class Site {
     const { files, host } = this
     const id = host.nextId()
     const expected = files.bytes.get(name)
-    const asked = way === 'raw'
-      ? receive(host, { name, id, expected })
-      : request(host, { way, name, id, expected, ...options })
-    const seen = await asked
+    const asking = { raw: receive, http2: requestStream }[way] ?? request
+    const seen = await asking(host, { way, name, id, expected, ...options })
     // Nothing was ever asked of a server that did not accept the connection.
     if (seen.kind === 'early' && seen.length === 0 && options.mayBeTurnedAway) {
       const turnedAway = new Promise((resolve) => setTimeout(resolve, 300, { turnedAway: true }))
