@@ -80,14 +80,12 @@ function streamOptions (within) {
     encoding: () => random.pick(['utf8', 'hex', 'none']),
     flags: () => random.pick(['r', 'r+', 'none']),
     fd: () => random.pick([NO_DESCRIPTOR, null]),
-    // Not one that is aborted already: fs itself then opens the file, and leaves it open.
     signal: () => within.laterSignal()
   })
   // fs itself throws within a read of so much, and then never closes.
   const much = ownValue(options, 'highWaterMark')
   const isTooMuch = typeof much === 'number' && much >= 2 ** 31
-  const isAborted = Boolean(ownValue(ownValue(options, 'signal'), 'aborted'))
-  return [world.file(random), isTooMuch || isAborted ? {} : options]
+  return [world.file(random), isTooMuch ? {} : options]
 }
 
 /** What asks nobody; a number, a truth value or an object. */

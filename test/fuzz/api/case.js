@@ -2,6 +2,7 @@
 
 // One call, and what comes of it.
 
+const fs = require('node:fs')
 const { constants: { errno: errnos } } = require('node:os')
 const path = require('node:path')
 const { getSystemErrorName, inspect, types } = require('node:util')
@@ -156,6 +157,7 @@ class Case {
   }
 
   async read (stream) {
+    if (stream.destroyed) this.scope.after(() => this.closeLeft(stream))
     this.scope.after(() => this.awaitOpen(stream))
     this.scope.stream(stream)
     const { random } = this
@@ -168,9 +170,17 @@ class Case {
 
   /** One that was destroyed before it was open is open, and closed, later. */
   async awaitOpen (stream) {
-    for (let waits = 0; stream.pending && !stream.closed && waits < 40; waits++) {
+    for (let waits = 0; stream.pending && !stream.closed && waits < 200; waits++) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
+  }
+
+  /** Where the signal was aborted before, fs itself opens the file, and leaves it open. */
+  async closeLeft (stream) {
+    await this.awaitOpen(stream)
+    if (typeof stream.fd !== 'number') return
+    fs.closeSync(stream.fd)
+    stream.fd = null
   }
 
   /** fs throws the same of it. */
