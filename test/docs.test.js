@@ -5,7 +5,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { blocksOf } = require('./docs/blocks')
 const { runBlock } = require('./docs/run-block')
-const { run, temporaryFolder, test } = require('./helpers')
+const { root, run, temporaryFolder, test } = require('./helpers')
 const { requiresModules } = require('./helpers/example')
 
 const block = (directive, code, language = 'js') => blocksOf(`${directive}\n\`\`\`${language}\n${code}\n\`\`\`\n`)[0]
@@ -31,6 +31,15 @@ test('a block that does otherwise is found', async (t) => {
   assert.equal(await complaint('', 'process.exit(0)'), null)
   assert.match(await complaint('', 'process.exit(3)'), /it ended with 3/)
   assert.match(await complaint('<!-- test: run -->', 'exit 4', 'sh'), /it ended with 4/)
+})
+
+test('README.md leads to every document', () => {
+  const text = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
+  const more = text.slice(text.indexOf('\n## More\n'))
+  const inFolder = (folder) => fs.readdirSync(path.join(root, folder)).map((file) => path.join(folder, file))
+  for (const file of [...inFolder('.'), ...inFolder('docs'), ...inFolder('examples')]) {
+    if (file.endsWith('.md') && file !== 'README.md') assert.ok(more.includes(`[${file}](${file}): `), file)
+  }
 })
 
 test('what cannot be run says why', () => {

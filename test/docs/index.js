@@ -23,10 +23,12 @@ function project () {
   fs.cpSync(path.join(root, 'README.md'), path.join(folder, 'README.md'))
   fs.mkdirSync(path.join(folder, 'public', 'docs'), { recursive: true })
   fs.mkdirSync(path.join(folder, 'private'))
+  fs.mkdirSync(path.join(folder, '.next', 'static', 'chunks'), { recursive: true })
   fs.writeFileSync(path.join(folder, 'public', 'index.html'), '<!doctype html>')
   fs.writeFileSync(path.join(folder, 'public', 'file.txt'), 'a file\n')
   fs.writeFileSync(path.join(folder, 'public', 'docs', 'index.html'), '<!doctype html>')
   fs.writeFileSync(path.join(folder, 'private', 'report.pdf'), '%PDF')
+  fs.writeFileSync(path.join(folder, '.next', 'static', 'chunks', 'app-0a1b2c.js'), '// app\n')
   return folder
 }
 
