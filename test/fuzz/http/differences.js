@@ -91,7 +91,7 @@ const differences = [
     name: 'dots at the end',
     reason: 'a folder is asked for without a slash: we redirect, nginx takes `/.` and `/x/..` for `/`',
     goesOn: true,
-    matches: ({ ours, theirs }) => ours?.status === 301 && theirs !== undefined && /\/\.{1,2}(?:$|[?#])/.test(ours.headers['x-target'])
+    matches: ({ ours, theirs }) => ours?.status === 301 && theirs !== undefined && /\/(?:\.|%2e){1,2}(?:$|[?#])/i.test(ours.headers['x-target'])
   },
   {
     name: 'nginx closes',
