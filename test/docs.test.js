@@ -4,6 +4,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { blocksOf } = require('./docs/blocks')
+const { deadLinks } = require('./docs/links')
 const { runBlock } = require('./docs/run-block')
 const { root, run, temporaryFolder, test } = require('./helpers')
 const { requiresModules } = require('./helpers/example')
@@ -46,4 +47,28 @@ test('what cannot be run says why', () => {
   assert.equal(block('<!-- test: not run: it needs a disk -->', 'format c:', 'sh').reason, 'it needs a disk')
   assert.throws(() => block('', 'ls', 'sh'), /what is to be done/)
   assert.throws(() => block('<!-- test: POST / 200 -->', ''), /what is to be done/)
+})
+
+test('each link of the documentation to a file or a heading leads there', () => {
+  const documents = ['.', 'docs'].flatMap((folder) => {
+    return fs.readdirSync(path.join(root, folder)).filter((name) => name.endsWith('.md')).map((name) => path.join(folder, name))
+  })
+  assert.ok(documents.includes('README.md') && documents.includes('docs/api.md'))
+  const dead = documents.flatMap((name) => deadLinks(path.join(root, name)).map((target) => `${name}: ${target}`))
+  assert.deepEqual(dead, [])
+})
+
+test('a link that leads nowhere is found', (t) => {
+  const folder = temporaryFolder(t)
+  const file = path.join(folder, 'a.md')
+  fs.writeFileSync(path.join(folder, 'b.md'), '# `call(one[, two])` of *b*\n\n## Again\n\n```sh\n# no heading\n```\n\n## Again\n')
+  const dead = (text) => {
+    fs.writeFileSync(file, text)
+    return deadLinks(file)
+  }
+  const alive = ['b.md', 'b.md#callone-two-of-b', 'b.md#again', 'b.md#again-1', '#here', '.', 'https://localhost/x']
+  assert.deepEqual(dead(`# Here\n${alive.map((target) => `[\`a[0]\`](${target}) ![](${target})`).join('\n')}`), [])
+  assert.deepEqual(dead('`code[0](x)`\n```js\nlist[0](x)\n```\n'), [])
+  const lost = ['c.md', 'b.md#again-2', 'b.md#no-heading', '#there', 'c.md#here', '.#here']
+  assert.deepEqual(dead(`# Here\n${lost.map((target) => `[x](${target})`).join('\n')}`), lost)
 })
