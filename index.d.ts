@@ -64,7 +64,8 @@ export function sendfile(outFd: Descriptor, inFd: Descriptor, off: Offset, len: 
  * are abandoned.
  *
  * Argument errors are thrown at once. Everything else goes to `callback`, always later, exactly
- * once, in the caller's async context (AsyncLocalStorage).
+ * once, in the caller's async context (AsyncLocalStorage): a SystemError, or `ERR_SENDFILE_NO_THREAD` when the system
+ * refused a thread, with its error in `cause`.
  *
  * Calls under way at once may finish in any order: on one destination, or with a null offset on one file, wait for an
  * answer before the next call.
@@ -132,7 +133,7 @@ export interface TransferOptions {
   endDestination?: boolean
   /**
    * Called about ten times a second with the bytes that have been handed to the kernel and those that will
-   * be in all, and once at the end.
+   * be in all, and once when all of them have.
    */
   onProgress?: (bytesSent: number, total: number) => void
   /**
@@ -163,7 +164,7 @@ export interface TransferResult {
   reason: CopyReason | null
   /**
    * Whether the file has another size or modification time than when it was opened, or is no longer under its
-   * name: what was sent may be a mixture.
+   * name: what was sent may be a mixture. Always false for the reasons 'unavailable' and 'runtime'.
    */
   changed: boolean
 }
@@ -181,8 +182,9 @@ export interface TransferResult {
  * @param file A path (string, Buffer or file: URL), which has to be a regular file; or an open descriptor or
  *             FileHandle, which stays open, the caller's, and its position where it is.
  * @returns When every byte is in the kernel, or was taken by the Writable.
- * @throws {SystemError} of opening, reading or sending: with `bytesSent`, as every failure.
- * @throws {Error} `ERR_SENDFILE_TRUNCATED`: the file became shorter than promised; the connection was destroyed.
+ * @throws {SystemError} of opening, reading or sending: with `bytesSent`, as every failure but those of arguments.
+ * @throws {Error} `ERR_SENDFILE_NO_THREAD`: the system refused a thread; `cause` is the system error.
+ * @throws {Error} `ERR_SENDFILE_TRUNCATED`: the file is, or became, shorter than promised; the connection was destroyed.
  * @throws {Error} `ERR_STREAM_PREMATURE_CLOSE`: the destination was closed, or had ended, before the end.
  * @throws {Error} `ABORT_ERR`: see `signal`.
  * @throws {Error} `ERR_HTTP_CONTENT_LENGTH_MISMATCH`: the file is longer than the Content-Length that the caller set.
@@ -220,7 +222,10 @@ export class ReadStream extends FsReadStream {
 /** `new ReadStream(path, options)`, as `fs.createReadStream`. */
 export const createReadStream: (...args: Parameters<typeof fsCreateReadStream>) => ReadStream
 
-/** Counters since the package was loaded: those of the engine count for the whole process. */
+/**
+ * Counters since the package was loaded. `bytes.copied`, `streams` and `fallbacks` are of this thread (the main one, or
+ * a worker), all others of the whole process.
+ */
 export interface Stats {
   transfers: {
     /** Gather lists that were given to the engine. */
@@ -249,7 +254,7 @@ export interface Stats {
   wakeUps: number
   /** Pieces of files that were not in memory, and were read by native threads. */
   fetches: number
-  /** Files that were copied, by reason. */
+  /** Files that were copied through JavaScript, by reason: never 'unsupported-file', which native threads copy. */
   fallbacks: Partial<Record<CopyReason, number>>
 }
 

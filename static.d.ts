@@ -78,9 +78,9 @@ export interface Served {
   statusCode: number
   /** Bytes of the body, with what stands between the ranges of a multipart/byteranges body. */
   bytesSent: number
-  /** Whether no byte of a file passed through JavaScript. */
+  /** Whether all bytes of the file were sent from the page cache, as of `transferFile`. */
   zeroCopy: boolean
-  /** Why they did, or null. */
+  /** Why not, or null. */
   reason: CopyReason | null
 }
 
@@ -88,7 +88,8 @@ export interface Served {
  * Why a file is not served, before anything of the response was sent, or set other than by `setHeaders`: an error as
  * http-errors makes them.
  *
- * - 400 a name that is no UTF-8 or has a NUL; 403 a name with `..`, or a file that may not be read;
+ * - 400 a name that is no UTF-8 or has a NUL, 403 one with `..`, or an absolute one: of `serveFile` only with `root`;
+ * - 403 a file that may not be read;
  * - 404 what is not there, is no regular file, or lies outside the root (`code` is the system's: ENOENT, ENOTDIR,
  *   EISDIR, EINVAL for FIFOs, sockets and devices, EXDEV, ELOOP);
  * - 412 If-Match or If-Unmodified-Since do not hold; 416 no range can be satisfied, and `headers` has Content-Range;
@@ -114,8 +115,8 @@ export interface ServeError extends Error {
  * for a disk or a server never is.
  *
  * @param path A path of the file system, not a URL; with `root`, below it.
- * @returns Resolves when the body is in the kernel. Rejects with a {@link ServeError} while the response is still
- *   untouched (`res.headersSent` is false), or with what befell the transfer, as `transferFile` does.
+ * @returns Resolves when the body is in the kernel. Rejects with a {@link ServeError}, or with what `setHeaders` threw,
+ *   before anything was sent; or with what befell the transfer, as `transferFile` does.
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: as a rejection, before any side effect.
  * @throws {RangeError} `ERR_OUT_OF_RANGE`: of `maxAge`, likewise.
  */
