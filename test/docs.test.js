@@ -50,7 +50,7 @@ test('what cannot be run says why', () => {
 })
 
 test('each link of the documentation to a file or a heading leads there', () => {
-  const documents = ['.', 'docs'].flatMap((folder) => {
+  const documents = ['.', 'docs', 'examples'].flatMap((folder) => {
     return fs.readdirSync(path.join(root, folder)).filter((name) => name.endsWith('.md')).map((name) => path.join(folder, name))
   })
   assert.ok(documents.includes('README.md') && documents.includes('docs/api.md'))
