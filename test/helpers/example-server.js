@@ -52,13 +52,19 @@ async function startServer (t, file, args, ready = URL_LINE) {
   const end = async (signal = 'SIGTERM') => {
     if (signal !== null) child.kill(signal)
     if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
-    const bytes = { native: 0, copied: 0 }
-    for (const [, counted] of output.stderr.matchAll(COUNTED)) {
-      for (const [kind, count] of Object.entries(JSON.parse(counted))) bytes[kind] += count
-    }
-    return { code: child.exitCode, signal: child.signalCode, stderr: output.stderr.replace(COUNTED, ''), bytes }
+    const { exitCode: code, signalCode } = child
+    return { code, signal: signalCode, stderr: output.stderr.replace(COUNTED, ''), bytes: countedBytes(output.stderr) }
   }
   return { child, pid: child.pid, urls, output, agent, printed, ask, get, held, end }
+}
+
+/** What the lines of the counter say, those of workers included. */
+function countedBytes (stderr) {
+  const bytes = { native: 0, copied: 0 }
+  for (const [, counted] of stderr.matchAll(COUNTED)) {
+    for (const [kind, count] of Object.entries(JSON.parse(counted))) bytes[kind] += count
+  }
+  return bytes
 }
 
 /** Those of files went natively, and none through JavaScript; with the kill switch the other way round. */
@@ -101,4 +107,13 @@ async function assertTellsOfTakenPort (t, file, more = []) {
   assert.match(stderr, new RegExp(`^(bind|listen) EADDRINUSE: address already in use ${HOST}:${port}\\n(worker \\d+ has ended: 1\\n)?$`))
 }
 
-module.exports = { HOST, assertChecksArguments, assertEnds, assertTellsOfTakenPort, assertWay, startServer }
+module.exports = {
+  COUNTER,
+  HOST,
+  assertChecksArguments,
+  assertEnds,
+  assertTellsOfTakenPort,
+  assertWay,
+  countedBytes,
+  startServer
+}
