@@ -88,12 +88,14 @@ async function assertEnds (args, expected, env) {
  * @param {string[]} [more] arguments behind port and folder
  */
 async function assertChecksArguments (file, usage, more = []) {
-  const wrong = [[], ['0'], ['0', '', ...more], ['0', '.', ...more, 'more'], ...['', ' ', '-1', '65536', '1.5', '0x50', '80abc']
-    .map((port) => [port, '.', ...more])]
-  for (const args of wrong) await assertEnds([file, ...args], { code: 2, stderr: `usage: ${usage}\n` })
-  for (const name of ['no-such-folder', 'package.json']) {
-    await assertEnds([file, '0', name, ...more], { code: 2, stderr: `${name} is no folder\n` })
-  }
+  const ports = ['', '-1', '65536', '1.5', '80abc'].map((port) => [port, '.', ...more])
+  const wrong = [[], ['0'], ['0', '', ...more], ['0', '.', ...more, 'more'], ...ports]
+  await Promise.all([
+    ...wrong.map((args) => assertEnds([file, ...args], { code: 2, stderr: `usage: ${usage}\n` })),
+    ...['no-such-folder', 'package.json'].map((name) => {
+      return assertEnds([file, '0', name, ...more], { code: 2, stderr: `${name} is no folder\n` })
+    })
+  ])
 }
 
 /** A port that is taken is told in one line. */
