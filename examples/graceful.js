@@ -36,7 +36,7 @@ const server = http.createServer((req, res) => {
 })
 
 function closeUnused () {
-  // Connections that were never used are not idle for http: they are closed with the last download.
+  // Those that were never used are not idle for every Node: they are closed with the last download.
   if (underWay === 0) server.closeAllConnections()
   else server.closeIdleConnections()
 }
