@@ -46,7 +46,7 @@ function startWorkers () {
   cluster.on('listening', (worker, address) => {
     console.log(`worker ${worker.process.pid} serves ${root} at http://${host}:${address.port}/`)
     // The first has found out whether there is a port to listen at.
-    for (let i = 1; listensAt === null && i < count; i++) cluster.fork()
+    for (let i = 1; listensAt === null && !isEnding && i < count; i++) cluster.fork()
     listensAt = address.port
   })
   cluster.on('exit', ({ process: { pid } }, code, signal) => {
