@@ -37,7 +37,7 @@ async function serve (req, res) {
     const stat = await handle.stat()
     if (!stat.isFile()) return fail(res, 404)
 
-    const range = rangeOf(req.headers.range, stat.size)
+    const range = rangeOf(req.headers, stat)
     if (range === null) return fail(res, 416, { 'Content-Range': `bytes */${stat.size}` })
     res.setHeader('Accept-Ranges', 'bytes')
     res.setHeader('Last-Modified', stat.mtime.toUTCString())
@@ -58,8 +58,10 @@ async function serve (req, res) {
 }
 
 /** One range of bytes: undefined when there is none to regard, null when it cannot be satisfied (RFC 9110, 14.2). */
-function rangeOf (header, size) {
-  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header ?? '') ?? []
+function rangeOf (headers, { size, mtime }) {
+  // Who resumes says of which version: of another there is no rest, only the whole.
+  if ((headers['if-range'] ?? mtime.toUTCString()) !== mtime.toUTCString()) return undefined
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(headers.range ?? '') ?? []
   if (first === undefined || (first === '' && last === '')) return undefined
   if (first === '') return Number(last) === 0 || size === 0 ? null : { start: Math.max(size - Number(last), 0), end: size - 1 }
   const start = Number(first)

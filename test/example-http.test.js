@@ -57,6 +57,10 @@ test('examples/http.js serves files, ranges and refusals on one connection', asy
   for (const range of ['bytes=5-2', 'items=0-2', 'bytes=0-1,4-5', 'bytes=-']) {
     assert.equal((await get('/file', { range })).status, 200, range)
   }
+  const range = 'bytes=5-'
+  assert.equal((await get('/file', { range, 'if-range': whole.headers['last-modified'] })).status, 206)
+  const changed = await get('/file', { range, 'if-range': 'Thu, 01 Jan 1970 00:00:00 GMT' })
+  assert.deepEqual([changed.status, changed.sha256], [200, sha256(bytes)], 'of another version the whole')
   for (const range of ['bytes=3145728-', 'bytes=-0']) {
     const refused = await get('/file', { range })
     assert.equal(refused.status, 416, range)
