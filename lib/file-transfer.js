@@ -117,11 +117,16 @@ class FileTransfer extends AsyncResource {
     this.file = file
     this.offset = Math.min(start, file.size)
     this.length = this.list?.length ?? Math.max(Math.min(end + 1, file.size) - this.offset, 0)
-    if (channels.start.hasSubscribers) channels.start.publish(this.message())
+    this.publish(channels.start)
     if (onProgress) {
       this.timer = setInterval(() => this.tell(this.progress()), PROGRESS_MS)
       this.timer.unref()
     }
+  }
+
+  /** In the async context of the call, whoever ended it. */
+  publish (channel, more) {
+    if (channel.hasSubscribers) this.runInAsyncScope(channel.publish, channel, { ...this.message(), ...more })
   }
 
   tell (bytesSent) {
@@ -177,7 +182,7 @@ class FileTransfer extends AsyncResource {
     this.file.recheck(this, (changed) => {
       const { onProgress } = this.settings
       const result = { bytesSent, zeroCopy: this.reason === null, reason: this.reason, changed }
-      if (channels.end.hasSubscribers) channels.end.publish({ ...this.message(), ...result })
+      this.publish(channels.end, result)
       if (onProgress) this.tell(bytesSent)
       this.cleanUp()
       this.resolve(result)
@@ -188,7 +193,7 @@ class FileTransfer extends AsyncResource {
     if (this.isSettled) return
     this.isSettled = true
     const error = withBytesSent(this.refusedByKernel(err) ?? err, this.progress())
-    if (channels.error.hasSubscribers) channels.error.publish({ ...this.message(), error })
+    this.publish(channels.error, { error })
     this.cleanUp()
     this.reject(error)
   }

@@ -92,10 +92,8 @@ class MessageTransfer extends FileTransfer {
     const isUsualHead = message.writeHead === undefined || message.writeHead === writeHead
     if (isWhole && !isUsualHead && !guard.isWrapped) message.writeHead(status)
     const promised = settings.endDestination ? promisedLength(message) : length
-    if (!message.strictContentLength) {
-      if (length > promised) return this.fail(contentLengthMismatch(length, promised))
-      this.isShort = length < promised
-    }
+    if (length > promised) return this.fail(contentLengthMismatch(length, promised))
+    this.isShort = length < promised && !message.strictContentLength // which http itself refuses to end
     if (length === 0 && !this.isShort) return this.finish()
     this.isQueued = true
     if (guard.isWrapped || !(message.socket instanceof net.Socket)) this.copyBody()

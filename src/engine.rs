@@ -248,8 +248,8 @@ impl Engine {
         active.fetching = true;
         let reply = Arc::clone(&self.reply);
         let submitted = fetch(wanted, move |fetched| reply(Command::Fetched(token, fetched)));
-        if let Err(errno) = submitted {
-            self.end(token, answer::failure(Failure::Read(errno)));
+        if let Err(refusal) = submitted {
+            self.end(token, answer::failure(Failure::Wait(refusal)));
         }
     }
 

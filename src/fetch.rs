@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::file::File;
 use crate::stats::STATS;
-use crate::sys;
+use crate::sys::{self, Refusal};
 use crate::transfer::{Fetched, Wanted};
 
 /// Read through at a time, to have it in the page cache.
@@ -12,8 +12,8 @@ const BUFFER: usize = 64 * 1024;
 /// Fetches `wanted` on a disk's thread, and hands it to `then` there.
 ///
 /// # Errors
-/// The errno of starting a thread, when there is none.
-pub fn fetch(wanted: Wanted<File>, then: impl FnOnce(Fetched) + Send + 'static) -> sys::Result<()> {
+/// The system refused the thread, and there is none yet.
+pub fn fetch(wanted: Wanted<File>, then: impl FnOnce(Fetched) + Send + 'static) -> Result<(), Refusal> {
     STATS.fetches.add(1);
     let device = wanted.file.status().device;
     let work = move || {
@@ -21,7 +21,7 @@ pub fn fetch(wanted: Wanted<File>, then: impl FnOnce(Fetched) + Send + 'static) 
         drop(wanted);
         then(fetched);
     };
-    Disk::shared().submit(device, Box::new(work))
+    Disk::shared().submit(device, Box::new(work)).map_err(Refusal::of("pthread_create"))
 }
 
 fn read(wanted: &Wanted<File>) -> Fetched {

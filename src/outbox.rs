@@ -200,7 +200,7 @@ impl Outbox {
                     Some(Err(failure)) => mailbox.deliver(id, answer::failure(failure)),
                     None => {} // cancelled
                 };
-                fetch(wanted, then).map(|()| None).map_err(Refusal::of("pthread_create"))
+                fetch(wanted, then).map(|()| None)
             }
             _ => {
                 mailbox.deliver(id, answer::TURN);

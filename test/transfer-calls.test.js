@@ -3,14 +3,14 @@
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const diagnostics = require('node:diagnostics_channel')
-const { once } = require('node:events')
+const { EventEmitter, once } = require('node:events')
 const fs = require('node:fs')
 const net = require('node:net')
 const { PassThrough, Writable } = require('node:stream')
 const { pathToFileURL } = require('node:url')
 const { stats, transferFile } = require('sendfile-native')
 const {
-  MIB, connection, digest, isNative, open, run, sha256, temporaryFile, temporaryFolder, test
+  MIB, connection, digest, isNative, open, run, sha256, temporaryFile, temporaryFolder, test, until
 } = require('./helpers')
 const { COPIED, result } = require('./helpers/results')
 const testkit = require('./helpers/testkit')
@@ -190,6 +190,34 @@ test('diagnostics channels tell of the start, the end and errors', async (t) => 
   assert.equal(end.bytesSent, 5)
   assert.ok(end.duration > 0)
   assert.equal(told[2][1].error.code, 'ENOENT')
+})
+
+test('the channels tell in the async context of the call, whoever ends it', async (t) => {
+  const file = temporaryFile(t, MIB)
+  const storage = new AsyncLocalStorage()
+  const told = []
+  for (const name of ['start', 'end', 'error']) {
+    const listener = () => told.push(`${name} ${storage.getStore()}`)
+    diagnostics.subscribe(`sendfile-native:${name}`, listener)
+    t.after(() => diagnostics.unsubscribe(`sendfile-native:${name}`, listener))
+  }
+  let taken
+  const stalled = new Writable({ highWaterMark: 1, write (chunk, encoding, callback) { taken = callback } })
+  const controller = new AbortController()
+  const aborted = storage.run('aborted', () => transferFile(stalled, file.path, { signal: controller.signal }))
+  await until(() => taken)
+  storage.run('other', () => controller.abort())
+  await assert.rejects(aborted, { name: 'AbortError' })
+
+  const outside = new EventEmitter()
+  const eager = new Writable({ write: (chunk, encoding, callback) => outside.once('take', callback) })
+  const copied = storage.run('copied', () => transferFile(eager, file.path))
+  storage.run('other', () => {
+    const taking = setInterval(() => outside.emit('take'))
+    copied.finally(() => clearInterval(taking))
+  })
+  await copied
+  assert.deepEqual(told, ['start aborted', 'error aborted', 'start copied', 'end copied'])
 })
 
 test('Writables get the same bytes, one piece after the other, with back-pressure', async (t) => {

@@ -445,20 +445,20 @@ test('strictContentLength takes the file for what it is', async (t) => {
   assertNative(await calls[1])
 })
 
-test('strictContentLength with another length than the file\'s rejects, as res.write and res.end throw', async (t) => {
+test('strictContentLength with another length than the file\'s rejects, and what is too long sends nothing', async (t) => {
   const file = temporaryFile(t, 1000)
   const { port, calls } = await serve(t, (req, res) => {
     res.strictContentLength = true
     res.setHeader('Content-Length', req.url.slice(1))
     return transferFile(res, file.path)
   })
-  for (const length of [999, 1001]) {
+  for (const [length, bytesSent] of [[999, 0], [1001, 1000]]) {
     calls.length = 0
     const client = connect(t, port)
     client.write(ask(`/${length}`))
     client.resume()
     await until(() => calls.length === 1)
-    await assert.rejects(calls[0], { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' })
+    await assert.rejects(calls[0], { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH', bytesSent })
     await untilReleased(file.path)
   }
 })

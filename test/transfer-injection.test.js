@@ -12,6 +12,8 @@ const testkit = require('./helpers/testkit')
 
 const BIG = 8 * MIB
 const SMALL = 10_000
+/** A system call by number: strace(1) may not know its name. */
+const CACHESTAT = 451
 
 /** A test of the native lanes, with a server that has sent before: all its threads are there. */
 function injectionTest (name, run, { needsStrace = true, warm = true } = {}) {
@@ -217,7 +219,6 @@ for (const code of ['ENOBUFS', 'ENOMEM']) {
 for (const code of ['EPERM', 'ENOSYS']) {
   // strace up to 6.4 does not know cachestat(2): seccomp(2) does.
   injectionTest(`cachestat ${code}: the pages are tried instead, and the file is sent without copying`, async (t, server) => {
-    const CACHESTAT = 451
     await server.command(`refuse ${CACHESTAT} ${errno[code]}`)
     await assertServes(t, server)
     const { bytes } = await server.command('stats')
@@ -285,6 +286,21 @@ injectionTest('clone EAGAIN, no thread to wait for a socket: the call fails, and
   assert.equal(got.err.cause, 'EAGAIN')
   assertFailed(got, file, { code: 'ERR_SENDFILE_NO_THREAD', syscall: undefined })
   assertWhole(await server.get(small.path), small)
+  await server.settled(before)
+  await stop()
+  await assertServes(t, server)
+}, { warm: false })
+
+injectionTest('clone EAGAIN, no thread to wait for the disk: the call fails, and its connection', async (t, server) => {
+  const file = temporaryFile(t, BIG)
+  const how = { by: 'stream' } // which fs opens, and no disk's thread
+  assert.equal((await server.get(file.path, how)).arrived.sha256, sha256(file.bytes))
+  assert.deepEqual(['epoll', 'disk'].map((name) => threadsOf(server.pid, `sendfile-${name}`).length), [1, 0])
+  const before = descriptors(server.pid).size
+  await server.command(`refuse ${CACHESTAT} ${errno.ENOSYS}`) // and as preadv2 has it, nothing is in memory
+  const stop = await inject(t, server, ['clone,clone3:error=EAGAIN', 'preadv2:error=EAGAIN'])
+  const { err, destroyed } = await server.get(file.path, how)
+  assert.deepEqual([err.code, err.cause, destroyed], ['ERR_SENDFILE_NO_THREAD', 'EAGAIN', true])
   await server.settled(before)
   await stop()
   await assertServes(t, server)

@@ -107,7 +107,7 @@ pub enum Failure {
     Read(Errno),
     /// The file ended before the region did.
     Truncated,
-    /// The system would not let it wait for the socket.
+    /// The system would not let it wait for the socket, or the disk.
     Wait(Refusal),
 }
 
