@@ -11,19 +11,23 @@ const EXPORTS = [
   'EAGAIN', 'ReadStream', 'createReadStream', 'promises', 'sendfile', 'stats', 'transferFile', 'trySendfile', 'watchWritable'
 ]
 
-test('require and import give the same names', async () => {
+test('require and import give the same names, of each entry point', async () => {
   assert.deepEqual(Object.keys(require('sendfile-native')).sort(), EXPORTS)
+  const entries = Object.keys(manifest.exports).filter((name) => name !== './package.json')
   const { stdout, stderr } = await run(['--input-type=module', '-e', `
     import { createRequire } from 'node:module'
-    import { EAGAIN, promises, sendfile, trySendfile, watchWritable } from 'sendfile-native'
-    import { sendfile as promised } from 'sendfile-native/promises'
-    import whole from 'sendfile-native'
-    const required = createRequire(import.meta.url)('sendfile-native')
-    console.log(whole === required, sendfile === required.sendfile, promised === promises.sendfile,
-      EAGAIN === required.EAGAIN, trySendfile === required.trySendfile, watchWritable === required.watchWritable)
+    const require = createRequire(import.meta.url)
+    for (const entry of ${JSON.stringify(entries)}) {
+      const name = entry.replace('.', 'sendfile-native')
+      const required = require(name)
+      const imported = await import(name)
+      const names = Object.keys(imported).filter((name) => name !== 'default' && name !== 'module.exports')
+      console.log(name, names.join() === Object.keys(required).sort().join(), imported.default === required,
+        names.every((name) => imported[name] === required[name]))
+    }
   `])
   assert.equal(stderr, '')
-  assert.equal(stdout, 'true true true true true true\n')
+  assert.equal(stdout, ['', '/promises', '/register', '/static'].map((name) => `sendfile-native${name} true true true\n`).join(''))
 })
 
 test('the published package runs no script when it is installed', () => {
