@@ -1,15 +1,24 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { root, run, temporaryFolder, test } = require('./helpers')
+const { LIST, listOf, packedFiles } = require('../scripts/package-files')
 
 const manifest = require('sendfile-native/package.json')
 const EXPORTS = [
   'EAGAIN', 'ReadStream', 'createReadStream', 'promises', 'sendfile', 'stats', 'transferFile', 'trySendfile', 'watchWritable'
 ]
+
+/** As in scripts/prebuild.js. */
+const MOST_ADDON_BYTES = 700_000
+
+/** The files that a document links to, as it names them. */
+function linksOf (document) {
+  const links = fs.readFileSync(path.join(root, document), 'utf8').matchAll(/\]\(([^)\s]+)\)/g)
+  return [...links].map(([, link]) => link.split('#')[0]).filter((link) => link !== '' && !/^\w+:/.test(link))
+}
 
 test('require and import give the same names, of each entry point', async () => {
   assert.deepEqual(Object.keys(require('sendfile-native')).sort(), EXPORTS)
@@ -32,15 +41,26 @@ test('require and import give the same names, of each entry point', async () => 
 
 test('the published package runs no script when it is installed', () => {
   for (const script of ['preinstall', 'install', 'postinstall']) assert.equal(manifest.scripts[script], undefined)
-  const pack = ['pack', '--dry-run', '--json', '--ignore-scripts']
-  const parsed = JSON.parse(execFileSync('npm', pack, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] }))
-  const [{ files }] = Array.isArray(parsed) ? parsed : Object.values(parsed)
-  const names = files.map((file) => file.path)
-  for (const needed of ['index.js', 'index.d.ts', 'promises.js', 'promises.d.ts', 'lib/binding.js', 'bin/sendfile-native.js',
-    'lib/cli/main.js', 'LICENSE', 'README.md', 'CHANGELOG.md']) {
-    assert.ok(names.includes(needed), needed)
-  }
-  assert.deepEqual(names.filter((name) => /^(src|test|bench|scripts|target)\//.test(name)), [])
+})
+
+test('the published package has the files that it is to have, and the addons if they are built', () => {
+  const files = packedFiles()
+  assert.equal(listOf(files), fs.readFileSync(LIST, 'utf8'), 'npm run package:files -- --write makes the list as it is now')
+  const addons = files.filter(({ path }) => path.startsWith('prebuilds/'))
+  if (addons.length === 0) return
+  const targets = ['linux-arm64-gnu', 'linux-arm64-musl', 'linux-x64-gnu', 'linux-x64-musl']
+  const names = targets.map((target) => `prebuilds/sendfile-native.${target}.node`)
+  assert.deepEqual(addons.map(({ path }) => path).sort(), names)
+  for (const { path, size } of addons) assert.ok(size < MOST_ADDON_BYTES, `${path}: ${size}`)
+})
+
+test('what the published documents link to is published with them', () => {
+  const names = fs.readFileSync(LIST, 'utf8').trim().split('\n')
+  const documents = names.filter((name) => name.endsWith('.md'))
+  const links = documents.flatMap((document) => linksOf(document).map((link) => ({ document, link })))
+  const dead = links.filter(({ document, link }) => !names.includes(path.join(path.dirname(document), link)))
+  assert.deepEqual(dead, [])
+  assert.ok(links.length > documents.length)
 })
 
 test('building without cargo fails with one sentence that says what to install', async (t) => {
