@@ -10,7 +10,7 @@ const { libc } = require('./libc')
 
 const root = path.join(__dirname, '..')
 
-const OFFER = 'Addons come prebuilt for Linux on x64 and arm64, with glibc 2.28 or later or with musl; any other is built ' +
+const OFFER = 'Addons come prebuilt for Linux on x64 and arm64, with glibc 2.28 or musl 1.2.5, or later; any other is built ' +
   'in a checkout of the repository, with Rust, by npm run compile'
 
 /** Node refuses before it looks at the file. */

@@ -64,7 +64,7 @@ test('without an addon everything but the system call copies, and that says what
   const local = path.join(folder, 'node_modules', 'sendfile-native', addonFile)
   const prebuilt = path.join(path.dirname(local), 'prebuilds', addonFile)
   const tried = `no addon loads on ${target}: tried ${local} (there is none) and ${prebuilt} (there is none). ` +
-    'Addons come prebuilt for Linux on x64 and arm64, with glibc 2.28 or later or with musl; any other is built in a ' +
+    'Addons come prebuilt for Linux on x64 and arm64, with glibc 2.28 or musl 1.2.5, or later; any other is built in a ' +
     'checkout of the repository, with Rust, by npm run compile'
   assert.deepEqual(all.sendfile, {
     code: 'ERR_SENDFILE_UNAVAILABLE',
