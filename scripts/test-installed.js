@@ -4,8 +4,8 @@
 // first program of its README: npm run prebuild && npm run test:installed
 //
 // npm run test:installed -- [--tarball <file>] [--online] [<node> ...]: a node is a major version, `current`, `musl`,
-// `arm64` or `arm64-musl`. --online: dependencies are the registry's, not those that lie here. What this machine cannot
-// run is a note, unless it was asked for.
+// `arm64` or `arm64-musl`. --tarball: rather than what lies here, a file, or a folder with one in it. --online:
+// dependencies are the registry's. What this machine cannot run is a note, unless it was asked for.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -66,13 +66,19 @@ async function tryAll (names, installation, isAskedFor) {
   console.log(['', row(HEAD), row(HEAD.map(() => '---')), ...rows.map(row)].join('\n'))
 }
 
+function tarballOf (given) {
+  const place = path.resolve(given)
+  if (!fs.statSync(place).isDirectory()) return place
+  return path.join(place, fs.readdirSync(place).find((name) => name.endsWith('.tgz')))
+}
+
 async function main () {
   const options = { tarball: { type: 'string' }, online: { type: 'boolean' } }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   if (!npm) throw new Error('this is run by npm: npm run test:installed')
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'sendfile-installed-'))
   try {
-    const tarball = values.tarball ? path.resolve(values.tarball) : packPackage(npm, path.join(scratch, 'package'))
+    const tarball = values.tarball ? tarballOf(values.tarball) : packPackage(npm, path.join(scratch, 'package'))
     const offline = () => ['--offline', '--cache', path.join(scratch, 'cache'),
       ...packDependencies(npm, path.join(scratch, 'dependencies'))]
     const args = [tarball, ...(values.online ? [] : offline())]

@@ -63,6 +63,14 @@ test('what the published documents link to is published with them', () => {
   assert.ok(links.length > documents.length)
 })
 
+test('the workflows run scripts that there are', () => {
+  const folder = path.join(root, '.github', 'workflows')
+  const text = fs.readdirSync(folder).map((name) => fs.readFileSync(path.join(folder, name), 'utf8')).join('\n')
+  const names = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name)
+  assert.deepEqual(names.filter((name) => manifest.scripts[name] === undefined), [])
+  assert.ok(names.length > 4)
+})
+
 test('building without cargo fails with one sentence that says what to install', async (t) => {
   const folder = temporaryFolder(t)
   fs.symlinkSync(process.execPath, path.join(folder, 'node'))
