@@ -4,8 +4,8 @@
 // first program of its README: npm run prebuild && npm run test:installed
 //
 // npm run test:installed -- [--tarball <file>] [--online] [<node> ...]: a node is a major version, `current`, `musl`,
-// `arm64` or `arm64-musl`. --tarball: rather than what lies here, a file, or a folder with one in it. --online:
-// dependencies are the registry's. What this machine cannot run is a note, unless it was asked for.
+// `arm64`, `arm64-musl` or `windows`. --tarball: rather than what lies here, a file, or a folder with one in it.
+// --online: dependencies are the registry's. What this machine cannot run is a note, unless it was asked for.
 
 const fs = require('node:fs')
 const os = require('node:os')

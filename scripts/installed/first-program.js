@@ -7,6 +7,7 @@ const crypto = require('node:crypto')
 const { once } = require('node:events')
 const fs = require('node:fs')
 const http = require('node:http')
+const net = require('node:net')
 const path = require('node:path')
 const readline = require('node:readline')
 
@@ -56,6 +57,34 @@ async function fetched (port) {
   return { hash: hash.digest('hex'), first }
 }
 
+/** Runs the program of a folder: `next()` resolves with what preload.js tells next, and `end()` ends it. */
+async function run ({ command, env }, folder) {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const [file, ...args] = command(folder)
+  const child = spawn(file, args, {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: TOO_LONG_MS,
+    env: { ...process.env, ...env, SENDFILE_TRIED_FROM: String(server.address().port) }
+  })
+  const ended = once(child, 'exit').finally(() => server.close())
+  const early = ended.then((reasons) => { throw new Error(`the program ended with ${reasons.find((it) => it !== null)}`) })
+  early.catch(() => {}) // by then it may have been what was wanted
+  const [teller] = await Promise.race([once(server, 'connection'), early])
+  const lines = readline.createInterface({ input: teller })[Symbol.asyncIterator]()
+  return {
+    async next () {
+      const { value, done } = await Promise.race([lines.next(), early])
+      return done ? early : JSON.parse(value)
+    },
+    async end () {
+      teller.destroy()
+      await ended
+    }
+  }
+}
+
 /**
  * Installs the package in an empty folder with `npm install <args>`, and sends a file with it.
  * @param {object} node how to run it: `command(folder)` gives a program and its arguments, for files of that folder
@@ -65,24 +94,15 @@ async function firstProgram (node, folder, { npm, args }) {
   const begin = performance.now()
   install(folder, npm, args)
   const right = write(folder)
-  const [file, ...rest] = node.command(folder)
-  const child = spawn(file, rest, { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'], timeout: TOO_LONG_MS })
-  const ended = once(child, 'close')
-  const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const told = async () => {
-    const { value, done } = await lines.next()
-    if (done) throw new Error(`the program ended with ${(await ended).find((reason) => reason !== null)}`)
-    return JSON.parse(value)
-  }
+  const program = await run(node, folder)
   try {
-    const { port, ...about } = await told()
+    const { port, ...about } = await program.next()
     const { hash, first } = await fetched(port)
-    const { zeroCopy, reason, bytes } = await told()
+    const { zeroCopy, reason, bytes } = await program.next()
     const seconds = (first - begin) / 1000
     return { ...about, seconds, isRight: hash === right, isZeroCopy: zeroCopy && isNative(bytes), reason }
   } finally {
-    child.stdin.end()
-    await ended
+    await program.end()
   }
 }
 

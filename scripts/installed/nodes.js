@@ -1,7 +1,8 @@
 'use strict'
 
 // Nodes to try the package with: those of other versions, and those of other machines, which are emulated. Each is
-// `{ how, parent, command }`: a word for the table, the folder to work below, and how to run the program of a folder.
+// `{ how, parent, command, env }`: a word for the table, the folder to work below, how to run the program of a folder,
+// and in what environment beside ours.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -77,7 +78,20 @@ function arm64Musl () {
   return emulated(debianRoot('arm64', ['musl']), path.join(folder, ...MUSL_NODE))
 }
 
-const others = { current: () => native(process.execPath), musl, arm64, 'arm64-musl': arm64Musl }
+/** Debian's package has it beside its libraries. */
+const WINE = ['/usr/lib/wine/wine64', '/usr/bin/wine64', '/usr/bin/wine'].find((file) => fs.existsSync(file))
+
+function windows () {
+  if (WINE === undefined) throw new Error('there is no Wine: apt-get install wine64')
+  const env = { WINEPREFIX: path.join(cache, 'wine'), WINEDEBUG: '-all' }
+  const settings = { env: { ...process.env, ...env }, stdio: 'ignore' }
+  if (!fs.existsSync(env.WINEPREFIX)) run(WINE, ['winecfg', '-v', 'win10'], settings)
+  const node = path.join(nodeFolder(EMULATED_MAJOR, 'win-x64'), 'node.exe')
+  const [how] = run(WINE, ['--version']).split(/\s/)
+  return { how, parent: os.tmpdir(), command: () => [WINE, node, ...APP], env }
+}
+
+const others = { current: () => native(process.execPath), musl, arm64, 'arm64-musl': arm64Musl, windows }
 
 /** @param {string} name a major version, or one of `others` */
 function nodeNamed (name) {
@@ -88,7 +102,7 @@ function nodeNamed (name) {
 function defaultNames () {
   const isLinux = process.platform === 'linux' && process.arch === 'x64'
   const isGlibc = isLinux && process.report.getReport().header.glibcVersionRuntime
-  return isGlibc ? ['18', '20', '22', '24', '26', 'musl', 'arm64', 'arm64-musl'] : ['current']
+  return isGlibc ? ['18', '20', '22', '24', '26', 'musl', 'arm64', 'arm64-musl', 'windows'] : ['current']
 }
 
 module.exports = { defaultNames, nodeNamed }

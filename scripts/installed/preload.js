@@ -1,7 +1,7 @@
 'use strict'
 
-// Runs before the program that is tried: puts its server on a free port, and tells, a line of JSON each, where that is
-// and how its file was sent. It ends with its input.
+// Runs before the program that is tried: puts its server on a free port, and tells whoever listens on the port of
+// SENDFILE_TRIED_FROM, a line of JSON each, where that is and how its file was sent. It ends with that connection.
 
 const diagnostics = require('node:diagnostics_channel')
 const net = require('node:net')
@@ -9,11 +9,12 @@ const path = require('node:path')
 
 const { listen } = net.Server.prototype
 
-process.chdir(__dirname) // chroot(1) and emulators begin elsewhere
-process.stdin.resume().on('end', () => process.exit())
+process.chdir(__dirname) // chroot(1) begins elsewhere
+const teller = net.connect(Number(process.env.SENDFILE_TRIED_FROM), '127.0.0.1')
+teller.resume().on('error', () => {}).on('close', () => process.exit())
 
 function tell (message) {
-  console.log(JSON.stringify(message))
+  teller.write(`${JSON.stringify(message)}\n`)
 }
 
 function libc () {
