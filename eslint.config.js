@@ -26,7 +26,11 @@ module.exports = [
   },
   {
     files: ['bench/**', 'lib/cli/**', 'scripts/**'],
-    rules: { 'n/no-unsupported-features/node-builtins': ['error', { ignores: ['util.parseArgs'] }] }
+    rules: { 'n/no-unsupported-features/node-builtins': ['error', { ignores: ['diagnostics_channel', 'util.parseArgs'] }] }
+  },
+  {
+    files: ['examples/**'],
+    rules: { 'n/no-unpublished-require': 'off' } // whoever runs one of a framework has that framework
   },
   {
     files: ['test/**'],

@@ -168,7 +168,7 @@ function adoptFile (fd, resource, opened) {
 function withPath (err, source) {
   if (typeof source === 'number') return err
   err.path = source.toString()
-  err.message += ` '${err.path}'`
+  err.message += `${err.syscall ? '' : ' to open'} '${err.path}'`
   return err
 }
 

@@ -6,17 +6,19 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 
-const root = path.join(__dirname, '..')
+const cache = path.join(__dirname, '..', 'node_modules', '.cache', 'node-versions')
+const here = `${process.platform}-${process.arch}`
 
-/** The folder of a Node binary of that major version. */
-function nodeFolder (major) {
-  const prefix = path.join(root, 'node_modules', '.cache', 'node-versions', major)
-  const name = `node-${process.platform}-${process.arch}`
+/** The folder of a Node binary of that major version, of this platform or another. */
+function nodeFolder (major, platform = here) {
+  const prefix = path.join(cache, platform === here ? major : `${major}-${platform}`)
+  const name = `node-${platform}`
   const folder = path.join(prefix, 'node_modules', name, 'bin')
   if (!fs.existsSync(path.join(folder, 'node'))) {
     fs.mkdirSync(prefix, { recursive: true })
     fs.writeFileSync(path.join(prefix, 'package.json'), '{"private":true}')
     const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', `${name}@${major}`]
+    if (platform !== here) args.push('--force')
     const { status, error } = spawnSync('npm', args, { cwd: prefix, stdio: 'inherit' })
     if (error) throw error
     if (status !== 0) throw new Error(`${name}@${major} could not be installed`)
@@ -24,4 +26,4 @@ function nodeFolder (major) {
   return folder
 }
 
-module.exports = { nodeFolder }
+module.exports = { cache, nodeFolder }

@@ -1,8 +1,8 @@
 'use strict'
 
 // Builds the addon for every target that the package ships, on one Linux machine, into prebuilds/: npm run prebuild.
-// Needs rustup with these targets (rustup target add), cargo-zigbuild and ziglang (pip install cargo-zigbuild ziglang),
-// and objdump. A table says what was made, and what could not be; then the exit code is 1.
+// Needs rustup with these targets (rustup target add), zig (pip install -r scripts/requirements.txt) and objdump. A
+// table says what was made, and what could not be; then the exit code is 1.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')

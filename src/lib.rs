@@ -3,6 +3,9 @@
 //! Arguments were validated in JavaScript: descriptors are integers from 0 to 2^31-1, offsets from
 //! 0 to 2^63-1 or -1 for "the descriptor's own position", lengths from 0 to 2^53-1. Answers are
 //! numbers: bytes, or a negative errno.
+//!
+//! The addon is Linux's: elsewhere the crate compiles to nothing, and `lib/binding.js` loads nothing.
+#![cfg(target_os = "linux")]
 #![deny(unsafe_code)]
 
 mod arguments;

@@ -69,6 +69,16 @@ pub fn read_cached(file: &impl AsRawFd, offset: i64, buffer: &mut [u8]) -> Resul
         // SAFETY: one iovec, that describes `buffer`; both outlive the call.
         unsafe { libc::preadv2(file.as_raw_fd(), &raw const target, 1, offset, libc::RWF_NOWAIT) }
     })
+    .map_err(without_flags)
+}
+
+/// Of preadv2(2), where the system does not have it: glibc says that it knows no flags, and so do we on musl.
+fn without_flags(errno: Errno) -> Errno {
+    if errno.0 == libc::ENOSYS {
+        Errno(libc::EOPNOTSUPP)
+    } else {
+        errno
+    }
 }
 
 /// As [`read`], behind what `bytes` has already: up to `len` bytes.
@@ -93,7 +103,8 @@ fn append_with(
     let read = retry(|| {
         // SAFETY: one iovec, that describes room which `bytes` has to spare; both outlive the call.
         unsafe { libc::preadv2(file.as_raw_fd(), &raw const target, 1, offset, flags) }
-    })?;
+    })
+    .map_err(without_flags)?;
     // SAFETY: the kernel wrote so many bytes there, and no more than `len`.
     unsafe { bytes.set_len(bytes.len() + read) };
     Ok(read)

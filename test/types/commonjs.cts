@@ -4,6 +4,9 @@ import fs = require('node:fs')
 import net = require('node:net')
 import util = require('node:util')
 import sendfileNative = require('sendfile-native')
+import promised = require('sendfile-native/promises')
+import registered = require('sendfile-native/register')
+import staticFiles = require('sendfile-native/static')
 
 declare const socket: net.Socket
 declare const handle: fs.promises.FileHandle
@@ -17,7 +20,8 @@ const nothing: void = sendfile(1, 2, null, 3, (err, bytes) => {
   const syscall: string | undefined = err?.syscall
   const sum: number = bytes + EAGAIN
 })
-const promised: Promise<number> = promises.sendfile(1, 2, 3, 4)
+const bySame: typeof promised.sendfile = promises.sendfile
+const moved: Promise<number> = promised.sendfile(1, 2, 3, 4)
 const promisified: Promise<number> = util.promisify(sendfile)(1, 2, 3n, 4)
 const watched: void = watchWritable(socket)
 
@@ -45,3 +49,8 @@ const isOfFs: fs.ReadStream = new sendfileNative.ReadStream('file', 'utf8')
 const inRegions: number = stats().streams.bytes
 // @ts-expect-error a path is needed
 sendfileNative.createReadStream()
+
+const restored: void = registered.unregister()
+const handler: staticFiles.StaticHandler = staticFiles.serveStatic('public', { dotfiles: 'deny', extensions: ['html'] })
+// @ts-expect-error there is no such value
+staticFiles.serveStatic('public', { dotfiles: 'hide' })

@@ -3,7 +3,7 @@
 import http from 'node:http'
 import http2 from 'node:http2'
 
-import { EAGAIN, promises, sendfile, trySendfile, watchWritable } from 'sendfile-native'
+import sendfileNative, { EAGAIN, promises, sendfile, trySendfile, watchWritable } from 'sendfile-native'
 import type { Descriptor, Offset, SystemError } from 'sendfile-native'
 import { sendfile as promised } from 'sendfile-native/promises'
 import { register, unregister } from 'sendfile-native/register'
@@ -30,4 +30,5 @@ serveStatic('public', { dotfile: 'deny' })
 // @ts-expect-error a path is needed
 serveStatic()
 const restored: void = unregister()
-export { answered, bytes, restored, watchWritable }
+const whole: typeof sendfile = sendfileNative.sendfile
+export { answered, bytes, restored, watchWritable, whole }
