@@ -42,6 +42,24 @@ function assertCopied ({ file, hashes, results, stats }) {
   assert.ok(stats.bytes.copied >= 3 * MIB)
 }
 
+test('nothing of loading is still to be closed afterwards: whoever ends a worker then would leave it open', async (t) => {
+  const program = `
+    const fs = require('node:fs')
+    const { Worker, isMainThread } = require('node:worker_threads')
+    const files = () => fs.readdirSync('/proc/self/fd').map((fd) => {
+      try { return fs.readlinkSync('/proc/self/fd/' + fd) } catch { return '' } // that of the folder itself
+    }).filter((file) => file.startsWith('/') && !file.startsWith('/dev/') && !file.startsWith('/proc/')).sort().join()
+    const before = files()
+    require('sendfile-native')
+    console.log(files() === before)
+    if (isMainThread) new Worker(__filename)
+  `
+  const folder = installed(t, { [addonFile]: addon })
+  fs.writeFileSync(path.join(folder, 'load.js'), program)
+  const { stdout, stderr } = await run([path.join(folder, 'load.js')], { cwd: folder })
+  assert.deepEqual({ stdout, stderr }, { stdout: 'true\ntrue\n', stderr: '' })
+})
+
 test('a local build is taken before a prebuilt one, and a prebuilt one where there is no other', async (t) => {
   const program = `
     require('sendfile-native')
