@@ -46,7 +46,8 @@ test('what has passed is known to other runs, whatever runs beside it', (t) => {
   assert.equal(one.of('load').cases, 2)
   assert.equal(new Progress('quick', folder).of('soak'), undefined)
   one.state = 'another'
-  assert.equal(one.of('soak'), undefined)
+  assert.equal(one.hasPassed('soak'), false, 'of something else')
+  assert.match(one.of('soak').commit, /^[0-9a-f]{7,}/)
 })
 
 test('what a proof tells is its last such line', () => {
@@ -55,11 +56,11 @@ test('what a proof tells is its last such line', () => {
 })
 
 test('the table has each proof, what it left out, and a place between two comments', () => {
-  const result = { cases: 1_000_000, faults: 0, bytes: 3 * 2 ** 30, findings: 0, notes: ['no musl'], complaint: null, seconds: 300 }
+  const result = { cases: 1_000_000, faults: 0, bytes: 3 * 2 ** 30, findings: 0, notes: ['no musl'], complaint: null, seconds: 300, commit: 'abc1234' }
   const [first, second] = stages
-  const text = report([{ ...first, result }, second], 'quick', 'abc1234')
-  assert.match(text, /^`npm run prove -- --quick` of commit abc1234, on Node v/)
-  assert.ok(text.includes(`| ${first.title} | \`${first.name}\` | 1,000,000 |  | 3.0 GiB | 0 | 5 min |`), text)
+  const text = report([{ ...first, result }, second], 'quick')
+  assert.match(text, /^`npm run prove -- --quick` on Node v/)
+  assert.ok(text.includes(`| ${first.title} | \`${first.name}\` | 1,000,000 |  | 3.0 GiB | 0 | 5 min | abc1234 |`), text)
   assert.ok(text.includes(`| ${second.title} | \`${second.name}\` | not run |`), text)
   assert.ok(text.includes(`- \`${first.name}\`: no musl`), text)
   assert.equal(insert('a <!-- proofs -->old<!-- /proofs --> b', 'new'), 'a <!-- proofs -->\n\nnew\n\n<!-- /proofs --> b')

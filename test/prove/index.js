@@ -10,7 +10,7 @@ const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
-const { commitOfRepository, Progress, root } = require('./progress')
+const { Progress, root } = require('./progress')
 const { insert, report } = require('./report')
 const { runStage } = require('./run-stage')
 const stages = require('./stages')
@@ -40,7 +40,7 @@ async function main () {
     progress.keep(stage.name, await runStage(stage[mode]))
   }
   const rows = stages.map(({ name, title }) => ({ name, title, result: progress.of(name) }))
-  const text = report(rows, mode, commitOfRepository())
+  const text = report(rows, mode)
   console.log(`\n${text}`)
   if (write) fs.writeFileSync(RELIABILITY, insert(fs.readFileSync(RELIABILITY, 'utf8'), text))
   process.exitCode = only.every((name) => progress.hasPassed(name)) ? 0 : 1

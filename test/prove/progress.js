@@ -31,25 +31,32 @@ class Progress {
   constructor (mode, folder = path.join(root, 'target', 'prove')) {
     this.folder = path.join(folder, mode)
     this.state = stateOfRepository()
+    this.commit = commitOfRepository()
   }
 
-  /** @returns {object | undefined} what a proof came to, whatever it was */
+  /** @returns {object | undefined} what a proof came to last, and of which `commit` */
   of (name) {
-    try {
-      const { state, result } = JSON.parse(fs.readFileSync(this.file(name), 'utf8'))
-      return state === this.state ? result : undefined
-    } catch { // none yet, or half of one
-      return undefined
-    }
+    return this.read(name)?.result
   }
 
+  /** Of what the repository is now. */
   hasPassed (name) {
-    return this.of(name)?.hasPassed === true
+    const { state, result } = this.read(name) ?? {}
+    return state === this.state && result.hasPassed
   }
 
   keep (name, result) {
     fs.mkdirSync(this.folder, { recursive: true })
-    fs.writeFileSync(this.file(name), JSON.stringify({ state: this.state, result }, null, 2))
+    const kept = { state: this.state, result: { ...result, commit: this.commit } }
+    fs.writeFileSync(this.file(name), JSON.stringify(kept, null, 2))
+  }
+
+  read (name) {
+    try {
+      return JSON.parse(fs.readFileSync(this.file(name), 'utf8'))
+    } catch { // none yet, or half of one
+      return undefined
+    }
   }
 
   file (name) {
@@ -57,4 +64,4 @@ class Progress {
   }
 }
 
-module.exports = { commitOfRepository, Progress, root }
+module.exports = { Progress, root }

@@ -24,22 +24,22 @@ const number = (value) => value === 0 ? '' : value.toLocaleString('en')
 /** @param {{ title: string, name: string, result?: object }[]} rows */
 function table (rows) {
   const lines = rows.map(({ name, title, result }) => {
-    if (result === undefined) return `| ${title} | \`${name}\` | not run | | | | |`
+    if (result === undefined) return `| ${title} | \`${name}\` | not run | | | | | |`
     const findings = result.complaint === null ? result.findings : `${result.findings}: ${result.complaint}`
-    return `| ${title} | \`${name}\` | ${number(result.cases)} | ${number(result.faults)} | ${size(result.bytes)} | ${findings} | ${time(result.seconds)} |`
+    return `| ${title} | \`${name}\` | ${number(result.cases)} | ${number(result.faults)} | ${size(result.bytes)} | ${findings} | ${time(result.seconds)} | ${result.commit} |`
   })
   return [
-    '| proof | `--only` | cases | faults survived | bytes verified | findings | time |',
-    '| --- | --- | ---: | ---: | ---: | ---: | ---: |',
+    '| proof | `--only` | cases | faults survived | bytes verified | findings | time | commit |',
+    '| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |',
     ...lines
   ].join('\n')
 }
 
-/** Markdown: of what commit, where and when, the table, and what was left out. */
-function report (rows, mode, commit) {
+/** Markdown: where and when, the table, and what was left out. */
+function report (rows, mode) {
   const notes = rows.flatMap(({ name, result }) => (result?.notes ?? []).map((note) => `- \`${name}\`: ${note}`))
   const command = mode === 'quick' ? 'npm run prove -- --quick' : 'npm run prove'
-  const parts = [`\`${command}\` of commit ${commit}, on ${describe()}.`, table(rows)]
+  const parts = [`\`${command}\` on ${describe()}.`, table(rows)]
   if (notes.length > 0) parts.push('Left out, and why:', notes.join('\n'))
   return parts.join('\n\n')
 }
