@@ -14,7 +14,7 @@ function nodeFolder (major, platform = here) {
   const prefix = path.join(cache, platform === here ? major : `${major}-${platform}`)
   const name = `node-${platform}`
   const folder = path.join(prefix, 'node_modules', name, 'bin')
-  if (!fs.existsSync(path.join(folder, 'node'))) {
+  if (!['node', 'node.exe'].some((file) => fs.existsSync(path.join(folder, file)))) {
     fs.mkdirSync(prefix, { recursive: true })
     fs.writeFileSync(path.join(prefix, 'package.json'), '{"private":true}')
     const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', `${name}@${major}`]

@@ -19,6 +19,7 @@ function tell (message) {
 
 function libc () {
   if (process.platform !== 'linux') return process.platform
+  process.report.excludeNetwork = true // it would ask a name server about our connection
   const { glibcVersionRuntime: version } = process.report.getReport().header
   return version ? `glibc ${version}` : 'musl'
 }
