@@ -48,14 +48,13 @@ async function serve (req, res) {
       res.setHeader('Content-Range', `bytes ${range.start}-${range.end}/${stat.size}`)
     }
     const { bytesSent, zeroCopy, reason } = await transferFile(res, handle, { ...range, onProgress: progressOf(req) })
-    say(console.log, `${req.method} ${req.url} ${res.statusCode} ${bytesSent} bytes, ${zeroCopy ? 'zero copy' : `copied: ${reason}`}`)
+    ended(console.log, req, ` ${res.statusCode} ${bytesSent} bytes, ${zeroCopy ? 'zero copy' : `copied: ${reason}`}`)
   } catch (err) {
     // Before the head left, the response is still ours; afterwards it cannot be completed.
     if (res.headersSent) res.destroy()
     else refuse(res, err instanceof URIError ? 400 : ['ENOENT', 'ENOTDIR'].includes(err.code) ? 404 : 500)
-    say(console.error, `${req.method} ${req.url}: ${err.message}, after ${err.bytesSent ?? 0} bytes`)
+    ended(console.error, req, `: ${err.message}, after ${err.bytesSent ?? 0} bytes`)
   } finally {
-    underWay.delete(req)
     await handle?.close()
   }
 }
@@ -91,10 +90,11 @@ function draw () {
   terminal.write(`\r\x1b[J${line.slice(0, (terminal.columns || 80) - 1)}`)
 }
 
-/** Prints a line above that of the terminal. */
-function say (log, text) {
+/** Prints what became of a download, above the last line of the terminal. */
+function ended (log, req, text) {
+  underWay.delete(req)
   terminal?.write('\r\x1b[J')
-  log(text)
+  log(`${req.method} ${req.url}${text}`)
   if (terminal) draw()
 }
 

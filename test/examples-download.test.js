@@ -141,6 +141,7 @@ test('examples/download.js shows downloads in the last line of a terminal', {
   for (const { sha256: hash } of await Promise.all(downloads.map(digest))) assert.equal(hash, sha256(bytes))
   await until(() => (screen.text.match(/^GET \/large 200 /mg) ?? []).length === 2)
   assert.match(screen.text, new RegExp(`^GET /large 200 ${LARGE} bytes, ${WAY}$`, 'm'))
+  await until(() => screen.rows.at(-1) === '')
   child.stdin.write('\x03\n') // Ctrl-C
   assert.equal((await once(child, 'close'))[0], 0)
 })

@@ -7,6 +7,7 @@ const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
 const https = require('node:https')
+const net = require('node:net')
 const path = require('node:path')
 const { MIB, descriptors, digest, isNative, root, run, sha256, temporaryFile, temporaryFolder, test, until } = require('./helpers')
 const { COUNTER, assertEnds, assertWay, countedBytes } = require('./helpers/example-server')
@@ -92,8 +93,15 @@ test('examples/upload.js fails when the server refuses the file, be it before it
   assert.match(late.stderr, /: 507 Insufficient Storage\n$/)
   assert.equal(late.stdout, '')
 
-  const { port } = await serve(t, (req, res) => { res.writeHead(413).end() }) // reads nothing
-  const early = await upload([`http://${HOST}:${port}/`, file.path])
+  // http's own server would read the rest to its end.
+  const server = net.createServer({ pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => {}) // it leaves with a reset
+    socket.write('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n')
+    t.after(() => socket.destroy())
+  }).listen(0, HOST)
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const early = await upload([`http://${HOST}:${server.address().port}/`, file.path])
   assert.equal(early.code, 1)
   assert.match(early.stderr, /: 413 Payload Too Large\n$/)
 })

@@ -23,11 +23,12 @@ const URL_LINE = /^.* at (http:\/\/\S+)$/mg
 async function startServer (t, file, args, ready = URL_LINE) {
   const child = spawn(process.execPath, ['--require', COUNTER, file, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
+  const closed = once(child, 'close')
   const output = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => { output[stream] += text })
   const printed = (pattern, stream = 'stdout') => until(() => {
     if (output[stream].match(pattern)) return true
-    if (child.exitCode !== null) throw new Error(`${file} has ended: ${output.stderr}`)
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${file} has ended: ${output.stderr}`)
     return false
   })
   await printed(ready)
@@ -48,12 +49,11 @@ async function startServer (t, file, args, ready = URL_LINE) {
   }
   /** What it has open below a folder. */
   const held = (folder, pid = child.pid) => [...descriptors(pid).values()].filter((target) => target.startsWith(folder))
-  /** Ends it: how, what it said, and how the bytes went. */
+  /** Ends it, unless it ends by itself (null): how it did, what it said, and how the bytes went. */
   const end = async (signal = 'SIGTERM') => {
     if (signal !== null) child.kill(signal)
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
-    const { exitCode: code, signalCode } = child
-    return { code, signal: signalCode, stderr: output.stderr.replace(COUNTED, ''), bytes: countedBytes(output.stderr) }
+    const [code, signalled] = await closed
+    return { code, signal: signalled, stderr: output.stderr.replace(COUNTED, ''), bytes: countedBytes(output.stderr) }
   }
   return { child, pid: child.pid, urls, output, agent, printed, ask, get, held, end }
 }
