@@ -16,25 +16,30 @@ const { lifeOf } = require('./socket-life')
 const { count } = require('./stats')
 
 class Batch {
+  equipment
+  entries
+  callback
+  sentBefore
+  index = 0
+  /** What goes next, gathered: bytes, a region, bytes. */
+  before = null
+  region = null
+  after = null
+  /** The engine's, while it sends; the bytes before the region in it. */
+  sending = null
+  start = 0
+  isSubmitting = false
+  /** Whether it is called from within the stream's _write or _writev. */
+  isInWrite = false
+  /** A copy, while it is made. */
+  copying = null
+  hasFailed = false
+  isFinished = false
+
   constructor (equipment, entries, callback) {
     this.equipment = equipment
     this.entries = entries
-    this.index = 0
     this.callback = callback
-    /** What goes next, gathered: bytes, a region, bytes. */
-    this.before = null
-    this.region = null
-    this.after = null
-    /** The engine's, while it sends; the bytes before the region in it. */
-    this.sending = null
-    this.start = 0
-    this.isSubmitting = false
-    /** Whether it is called from within the stream's _write or _writev. */
-    this.isInWrite = false
-    /** A copy, while it is made. */
-    this.copying = null
-    this.hasFailed = false
-    this.isFinished = false
     /** What the equipment had sent before. */
     this.sentBefore = equipment.bytesSent
   }

@@ -15,13 +15,16 @@ let nextId = 0
 let holders = 0
 
 class Request {
+  id
+  resource
+  holdsLoop = false
+  /** The life of the socket that it waits for, if it does. */
+  life = null
+
   /** @param {AsyncResource} resource the context that `answered(result)` runs in */
   constructor (resource) {
     this.id = nextId++
     this.resource = resource
-    this.holdsLoop = false
-    /** The life of the socket that it waits for, if it does. */
-    this.life = null
   }
 
   begin () {
@@ -56,6 +59,8 @@ function deliver (id, result) {
 
 /** One that a function answers. */
 class Call extends Request {
+  answered
+
   constructor (resource, answer) {
     super(resource)
     this.answered = answer
@@ -167,6 +172,11 @@ const TURN = 1
 
 /** A gather list that the engine sends. */
 class Sending extends Request {
+  fd
+  batch
+  region
+  isOutgoing = false
+
   /**
    * @param {Batch} batch told by `sent(sending, err, bytes)` when it is at its end, unless it was cancelled
    * @param {Region | null} region the one in it
@@ -176,7 +186,6 @@ class Sending extends Request {
     this.fd = fd
     this.batch = batch
     this.region = region
-    this.isOutgoing = false
   }
 
   /** @returns {number} bytes in the kernel */

@@ -16,16 +16,18 @@ function equip (socket) {
 }
 
 class Equipment {
+  socket
+  /** The batch that is being written. */
+  batch = null
+  /** Bytes of batches that net.Socket does not know of. */
+  bytesSent = 0
+  /** What the peer had taken when the time-out last looked. */
+  taken = 0
+  /** The methods that ordinary chunks go to. */
+  behind = null
+
   constructor (socket) {
     this.socket = socket
-    /** The batch that is being written. */
-    this.batch = null
-    /** Bytes of batches that net.Socket does not know of. */
-    this.bytesSent = 0
-    /** What the peer had taken when the time-out last looked. */
-    this.taken = 0
-    /** The methods that ordinary chunks go to. */
-    this.behind = null
   }
 
   install () {

@@ -32,6 +32,27 @@ function withBytesSent (err, bytesSent) {
 
 /** Its own async resource: the context that everything of the call runs in. */
 class FileTransfer extends AsyncResource {
+  destination
+  source
+  settings
+  resolve
+  reject
+  began
+  reason
+  list
+  isSettled = false
+  isOpening = false
+  /** The file, or why there is none, from when it is opened until its turn has come. */
+  opened = null
+  whenOpen = null
+  /** The file, from when its turn has come. */
+  file = null
+  offset = 0
+  length = 0
+  timer = null
+  listeners = null
+  life = null
+
   constructor (destination, source, settings, resolve, reject) {
     super('SENDFILETRANSFER')
     this.destination = destination
@@ -42,20 +63,8 @@ class FileTransfer extends AsyncResource {
     this.began = performance.now()
     /** Why the bytes are copied, or null. */
     this.reason = settings.zeroCopy ? processReason() : 'disabled'
-    this.isSettled = false
-    this.isOpening = false
-    /** The file, or why there is none, from when it is opened until its turn has come. */
-    this.opened = null
-    this.whenOpen = null
-    /** The file, from when its turn has come. */
-    this.file = null
-    this.offset = 0
-    this.length = 0
     /** Several parts of it, and bytes between them, instead. */
     this.list = settings.list ?? null
-    this.timer = null
-    this.listeners = null
-    this.life = null
     if (settings.signal) {
       this.listen(settings.signal, 'abort', () => {
         const err = aborted(settings.signal.reason)

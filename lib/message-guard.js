@@ -19,18 +19,22 @@ function isUsual (message) {
 }
 
 class Guard {
+  message
+  isWrapped
+  original
+  isBusy = false
+  /** What the guard put there. */
+  put = null
+
   /** @param {Guard | undefined} former the one that was put there last */
   constructor (message, former) {
     const { write, end } = message
     this.message = message
-    this.isBusy = false
     // Whoever replaced `write` has to see the bytes: compression, a recorder.
     const isFormers = former !== undefined && write === former.put.write
     this.isWrapped = isForeignRuntime || (isFormers ? former.isWrapped : write !== usualWrite && write !== guardedWrite)
     /** What stands behind the guard: the prototype's own methods, or somebody's. */
     this.original = isUsual(message) ? USUAL : { write, end }
-    /** What the guard put there. */
-    this.put = null
   }
 
   /** Whether what it stands before are the prototype's own methods, and nobody came between. */

@@ -54,6 +54,11 @@ class OpenFile {
 
 /** One of fs. */
 class FsFile {
+  fd
+  size
+  modified
+  owner
+
   /** @param {{ close(): void } | null} owner who closes it */
   constructor (fd, { size, mtimeMs }, owner) {
     this.fd = fd

@@ -58,6 +58,10 @@ function watchPipes (stream) {
 
 /** A response that is behind others on its connection hears nothing when that closes. */
 class Waiting {
+  stream
+  response
+  life
+
   constructor (stream, response) {
     this.stream = stream
     this.response = response

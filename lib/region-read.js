@@ -98,14 +98,19 @@ function isPipedOnly (stream, state) {
 }
 
 class RegionRead extends AsyncResource {
+  stream
+  size
+  method
+  readBytes
+  life = null
+  region = null
+
   constructor (stream, size, method, readBytes) {
     super('SENDFILESTREAM')
     this.stream = stream
     this.size = size
     this.method = method
     this.readBytes = readBytes
-    this.life = null
-    this.region = null
   }
 
   start () {

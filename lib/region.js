@@ -7,6 +7,30 @@
 const NO_BYTES = new ArrayBuffer(0)
 
 class Region {
+  owner
+  /** Open, from './open-file'. */
+  file = null
+  offset = 0
+  length = 0
+  /** Several parts of the file, and bytes between them, instead: `length` is of all. */
+  list = null
+  /** Whether the last bytes are left for the JavaScript thread. */
+  holdsTail = false
+  /** Whether native threads may read it, should the kernel refuse to send it. */
+  mayCopy = true
+  /** Why it has to be copied, whatever the socket: `zeroCopy: false`, the kill switch, no addon. */
+  copies = null
+  /** Why it was copied, if it was. */
+  copied = null
+  /** The batch that sends it, once it is begun. */
+  batch = null
+  /** Whether, failed or cancelled in the queue, it takes the connection with it. */
+  endsConnection = false
+  /** Whether it failed because of the file, rather than of the connection. */
+  hasBadFile = false
+  isSettled = false
+  bytesSent = 0
+
   /**
    * @param {AsyncResource} owner the call that it belongs to, and its context:
    *   `regionTurn(region, ready)` when its turn comes and it has no file yet: sets `file`, `offset`, `length`, or
@@ -16,28 +40,6 @@ class Region {
    */
   constructor (owner) {
     this.owner = owner
-    /** Open, from './open-file'. */
-    this.file = null
-    this.offset = 0
-    this.length = 0
-    /** Several parts of the file, and bytes between them, instead: `length` is of all. */
-    this.list = null
-    /** Whether the last bytes are left for the JavaScript thread. */
-    this.holdsTail = false
-    /** Whether native threads may read it, should the kernel refuse to send it. */
-    this.mayCopy = true
-    /** Why it has to be copied, whatever the socket: `zeroCopy: false`, the kill switch, no addon. */
-    this.copies = null
-    /** Why it was copied, if it was. */
-    this.copied = null
-    /** The batch that sends it, once it is begun. */
-    this.batch = null
-    /** Whether, failed or cancelled in the queue, it takes the connection with it. */
-    this.endsConnection = false
-    /** Whether it failed because of the file, rather than of the connection. */
-    this.hasBadFile = false
-    this.isSettled = false
-    this.bytesSent = 0
   }
 
   /** @param {number} length what it counts for in the queue, in bytes */

@@ -12,6 +12,11 @@ const NONE = Object.freeze([])
 const kLife = Symbol('sendfile-native.life')
 
 class SocketLife {
+  socket
+  behind
+  requests
+  members
+
   constructor (socket) {
     this.socket = socket
     this.behind = methods.putBefore(socket)

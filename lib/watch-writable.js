@@ -24,12 +24,14 @@ function watchWritable (socket) {
 
 /** Waits for the JavaScript queue first, then for the kernel, and emits 'drain'. */
 class Watch {
+  socket
+  /** The context to emit in, while a watch is pending. */
+  resource = null
+  /** The kernel's part, while it is what we wait for. */
+  request = null
+
   constructor (socket) {
     this.socket = socket
-    /** The context to emit in, while a watch is pending. */
-    this.resource = null
-    /** The kernel's part, while it is what we wait for. */
-    this.request = null
     lifeOf(socket).join(this)
   }
 

@@ -169,15 +169,15 @@ class Case {
   }
 
   /** One that was destroyed before it was open is open, and closed, later. */
-  async awaitOpen (stream) {
-    for (let waits = 0; stream.pending && !stream.closed && waits < 200; waits++) {
+  async awaitOpen (stream, isOver = () => stream.closed) {
+    for (let waits = 0; stream.pending && !isOver() && waits < 200; waits++) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
 
   /** Where the signal was aborted before, fs itself opens the file, and leaves it open. */
   async closeLeft (stream) {
-    await this.awaitOpen(stream)
+    await this.awaitOpen(stream, () => false)
     if (typeof stream.fd !== 'number') return
     fs.closeSync(stream.fd)
     stream.fd = null

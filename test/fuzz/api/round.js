@@ -30,6 +30,8 @@ for (const event of ['uncaughtException', 'unhandledRejection']) {
     // A callback's own exception is everybody's, as any callback's; and that of a `write` that somebody pipes to.
     if (err === failure || ofProxy(err)) return
     if (recent.some((one) => one.thrownByCallbacks.has(err))) return
+    // fs throws so within a read, of a `highWaterMark` that no buffer has.
+    if (err?.code === 'ERR_OUT_OF_RANGE' && /"size"/.test(err.message) && recent.some(({ isStream }) => isStream)) return
     if (OF_HALF_MADE.has(err?.code) && recent.some(({ isHalfMade }) => isHalfMade)) return
     find(current?.index, `${current?.name}: ${event}: ${inspect(err)}`)
   })

@@ -95,8 +95,19 @@ const differences = [
   },
   {
     name: 'nginx closes',
-    reason: 'nginx closes the connection after errors that leave nothing unclear, such as 412',
-    matches: ({ ours, theirs, before }) => ours !== undefined && theirs === undefined && before?.status >= 400
+    reason: 'nginx closes the connection after errors that leave nothing unclear, such as 412, and what it has not read of it turns that into a reset',
+    matches: ({ ours, theirs, before }) => ours !== undefined && theirs === undefined && (before?.status >= 400 || ours.status === 412)
+  },
+  {
+    name: '304 by HTTP/1.0',
+    reason: 'Node\'s server keeps a connection of HTTP/1.0 only behind an answer that has a length',
+    matches: ({ ours, theirs, before, sent }) => ours === undefined && theirs !== undefined && before?.status === 304 && sent.includes('HTTP/1.0')
+  },
+  {
+    name: 'empty segments',
+    reason: 'as serve-static, we join slashes before dots are looked at, and refuse what leads outside then; for nginx `..` takes an empty segment away',
+    goesOn: true,
+    matches: ({ ours, theirs }) => ours?.status === 403 && theirs !== undefined && /\/\/(?:\.|%2e){2}/i.test(ours.headers['x-target'])
   },
   {
     name: 'HTTP/0.9',

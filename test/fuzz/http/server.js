@@ -5,7 +5,7 @@
 const http = require('node:http')
 const { stats } = require('sendfile-native')
 const { serveStatic } = require('sendfile-native/static')
-const { descriptors } = require('../../helpers')
+const { descriptors, startReactor } = require('../../helpers')
 
 const handler = serveStatic(process.argv[2], { dotfiles: 'allow', fallthrough: false })
 
@@ -33,7 +33,10 @@ server.on('clientError', (err, socket) => {
 })
 
 server.keepAliveTimeout = 30_000
-server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+// It is there from when it is needed first.
+startReactor().then(() => {
+  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+})
 
 process.on('message', () => {
   server.getConnections((err, connections) => {
