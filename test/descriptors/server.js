@@ -11,7 +11,7 @@ const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const { stats } = require('sendfile-native')
 const { serveStatic } = require('sendfile-native/static')
-const { descriptors, threads } = require('../helpers')
+const { descriptors, startReactor, threads } = require('../helpers')
 const { Decoys } = require('./decoys')
 const { EXPECTED, answerLine, http: ways, send } = require('./ways')
 
@@ -118,6 +118,7 @@ function condition () {
 }
 
 async function main () {
+  await startReactor()
   const mortal = new Mortal()
   const servers = {
     // Who has half closed wants its answer.

@@ -96,7 +96,8 @@ const differences = [
   {
     name: 'nginx closes',
     reason: 'nginx closes the connection after errors that leave nothing unclear, such as 412, and what it has not read of it turns that into a reset',
-    matches: ({ ours, theirs, before }) => ours !== undefined && theirs === undefined && (before?.status >= 400 || ours.status === 412)
+    matches: ({ ours, theirs, before }) => ours !== undefined && theirs === undefined &&
+      (before?.status >= 400 || ours.status === 412)
   },
   {
     name: '304 by HTTP/1.0',
