@@ -42,13 +42,16 @@ function sendOpened (destination, path, file, part, done) {
 
 /** How each kind of destination is served. */
 function transferTo (destination) {
-  if (destination instanceof net.Socket) {
+  const isSocket = destination instanceof net.Socket
+  // An object that inherits from a socket shares its state, but for what is counted: its listeners get lost.
+  const isHeir = isSocket && !isForeignRuntime && !Object.hasOwn(destination, '_writableState')
+  if (isSocket && !isHeir) {
     // Who replaced `write` has to see the bytes.
     const isOwn = destination.write === net.Socket.prototype.write
     return isOwn && !isForeignRuntime ? SocketTransfer : WritableTransfer
   }
   if (destination instanceof http.OutgoingMessage) return MessageTransfer
-  const isWritable = typeof destination === 'object' && destination !== null &&
+  const isWritable = !isHeir && typeof destination === 'object' && destination !== null &&
     ['write', 'end', 'on'].every((method) => typeof destination[method] === 'function')
   if (isWritable) return WritableTransfer
   throw invalidArgType('destination',

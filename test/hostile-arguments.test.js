@@ -3,10 +3,11 @@
 // What fuzzing found: `node test/fuzz`.
 
 const assert = require('node:assert/strict')
+const net = require('node:net')
 const { PassThrough, Writable } = require('node:stream')
 const { sendfile, transferFile } = require('sendfile-native')
 const { serveStatic } = require('sendfile-native/static')
-const { run, temporaryFile, test } = require('./helpers')
+const { connection, digest, run, sha256, temporaryFile, test } = require('./helpers')
 const { get, serve } = require('./helpers/http')
 
 test('what a value is called may be no text', () => {
@@ -15,6 +16,25 @@ test('what a value is called may be no text', () => {
     assert.throws(() => sendfile({ constructor: { name } }, 0, 0, 1), expected)
     assert.throws(() => sendfile(Object.defineProperty(() => {}, 'name', { value: name }), 0, 0, 1), expected)
   }
+})
+
+test('what only inherits from a socket is none', async (t) => {
+  const { here } = await connection(t)
+  for (const heir of [Object.create(here), Object.create(net.Socket.prototype)]) {
+    await assert.rejects(transferFile(heir, __filename), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+  assert.equal(here.destroyed, false)
+})
+
+test('a setter that somebody gave to all objects does not come between a transfer and its fields', async (t) => {
+  const { here, there } = await connection(t)
+  const file = temporaryFile(t, 5000)
+  const names = ['index', 'isSettled', 'isBusy', 'region', 'owner', 'holdsLoop', 'isOpening', 'timer', 'pieces']
+  for (const name of names) Object.defineProperty(Object.prototype, name, { get: () => 'theirs', set () {}, configurable: true })
+  const sent = transferFile(here, file.path)
+  for (const name of names) delete Object.prototype[name]
+  const [arrived] = await Promise.all([digest(there), sent])
+  assert.equal(arrived.sha256, sha256(file.bytes))
 })
 
 test('a signal that cannot be left is refused', async () => {
