@@ -13,9 +13,9 @@ function git (...args) {
   return spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 }).stdout ?? ''
 }
 
-/** The commit, and whether anything was changed since. */
+/** The commit, and whether anything was changed since; a copy without its history has none. */
 function commitOfRepository () {
-  return git('describe', '--always', '--dirty', '--exclude', '*').trim()
+  return git('describe', '--always', '--dirty', '--exclude', '*').trim() || 'unknown'
 }
 
 /** Of all that git knows of, and what was changed since; but documents change nothing of what was proved. */
