@@ -3,7 +3,7 @@
 const http = require('node:http')
 const net = require('node:net')
 const { isForeignRuntime } = require('./eligibility')
-const { aborted, destinationClosed, invalidArgType } = require('./errors')
+const { aborted, destinationClosed, invalidArgType, invalidArgValue } = require('./errors')
 const { withBytesSent } = require('./file-transfer')
 const { MessageTransfer } = require('./message-transfer')
 const { sourceOf } = require('./open-file')
@@ -42,16 +42,17 @@ function sendOpened (destination, path, file, part, done) {
 
 /** How each kind of destination is served. */
 function transferTo (destination) {
-  const isSocket = destination instanceof net.Socket
-  // An object that inherits from a socket shares its state, but for what is counted: its listeners get lost.
-  const isHeir = isSocket && !isForeignRuntime && !Object.hasOwn(destination, '_writableState')
-  if (isSocket && !isHeir) {
+  if (destination instanceof net.Socket) {
+    // It would share the socket's state, but for what is counted: listeners get lost.
+    if (!isForeignRuntime && !Object.hasOwn(destination, '_writableState')) {
+      throw invalidArgValue('destination', 'must be the socket itself, not an object that inherits from it', destination)
+    }
     // Who replaced `write` has to see the bytes.
     const isOwn = destination.write === net.Socket.prototype.write
     return isOwn && !isForeignRuntime ? SocketTransfer : WritableTransfer
   }
   if (destination instanceof http.OutgoingMessage) return MessageTransfer
-  const isWritable = !isHeir && typeof destination === 'object' && destination !== null &&
+  const isWritable = typeof destination === 'object' && destination !== null &&
     ['write', 'end', 'on'].every((method) => typeof destination[method] === 'function')
   if (isWritable) return WritableTransfer
   throw invalidArgType('destination',

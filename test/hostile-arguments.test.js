@@ -21,7 +21,10 @@ test('what a value is called may be no text', () => {
 test('what only inherits from a socket is none', async (t) => {
   const { here } = await connection(t)
   for (const heir of [Object.create(here), Object.create(net.Socket.prototype)]) {
-    await assert.rejects(transferFile(heir, __filename), { code: 'ERR_INVALID_ARG_TYPE' })
+    await assert.rejects(transferFile(heir, __filename), {
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: /^The argument 'destination' must be the socket itself, not an object that inherits from it\. Received /
+    })
   }
   assert.equal(here.destroyed, false)
 })
